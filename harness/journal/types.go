@@ -1,0 +1,32 @@
+// Package journal keeps the inverse of every change a fault makes, on disk before the change is made, so that any later
+// process can undo it.
+package journal
+
+import "io/fs"
+
+// Op names what applying an inverse does.
+type Op string
+
+// The operations of inverses. Each can be applied twice with the same result, and verified.
+const (
+	RestoreFile Op = "restore-file" // write Preimage to Path with Mode and owner; Absent: remove Path
+	StartNode   Op = "start-node"   // power the node on
+)
+
+// Inverse undoes one change. It is data, never a closure: another process, later, must be able to apply it, twice.
+type Inverse struct {
+	Op       Op          `json:"op"`
+	Node     string      `json:"node"`
+	Path     string      `json:"path,omitempty"`
+	Absent   bool        `json:"absent,omitempty"` // the path did not exist
+	Preimage []byte      `json:"preimage,omitempty"`
+	Mode     fs.FileMode `json:"mode,omitempty"`
+	UID      int         `json:"uid,omitempty"`
+	GID      int         `json:"gid,omitempty"`
+}
+
+// Journal is where a fault writes its inverses. Append returns only when the inverse is on disk; a fault that gets an
+// error from it must not make the change.
+type Journal interface {
+	Append(Inverse) error
+}

@@ -1,0 +1,87 @@
+// Package slo judges records. It is pure: no clock, no file, no cluster; the same records give the same verdict for ever.
+package slo
+
+import "time"
+
+// RecordVersion is the version of the record format this package writes.
+const RecordVersion = 1
+
+// Arm is one run of a scenario.
+type Arm string
+
+// The arms of an experiment.
+const (
+	Untreated Arm = "untreated" // the fault, no tool
+	Treated   Arm = "treated"   // the fault, with the tool
+	Sham      Arm = "sham"      // no fault, with the tool
+)
+
+// Record is everything that happened in one arm. Event times are offsets from one monotonic start.
+type Record struct {
+	Version  int       `json:"version"`
+	Run      string    `json:"run"`
+	Scenario string    `json:"scenario"`
+	Arm      Arm       `json:"arm"`
+	Tool     string    `json:"tool,omitempty"` // name and version of the tool under test
+	Started  time.Time `json:"started"`        // wall clock, for people; nothing is judged by it
+	Spec     Spec      `json:"spec"`
+	Events   []Event   `json:"-"` // events.jsonl
+}
+
+// Kind says what an event is.
+type Kind string
+
+// The kinds of events. The fields of Event that each of them fills are named behind it.
+const (
+	Phase     Kind = "phase"      // Name: one of the Phase… constants; the phase begins here
+	Probe     Kind = "probe"      // Name, OK, Error, Took: one check, stamped with its scheduled time
+	Fault     Kind = "fault"      // Name, OK, Error, Took: one injection ended
+	Symptom   Kind = "symptom"    // Name, OK, Detail: the symptom was looked for
+	Finding   Kind = "finding"    // Finding: one line of the tool's detector
+	ToolEvent Kind = "tool"       // Name: detect-start, detect-exit, recover-start, recover-exit; OK, Error
+	Cut       Kind = "cut"        // OK, Error: connections cut in the soak
+	Writes    Kind = "writes"     // OK, Error, Detail: every acknowledged write was read back at the end
+	Revert    Kind = "revert"     // Name, OK, Error: one inverse applied and verified
+	HostClock Kind = "host-clock" // OK, Error: the host's clock was compared with its monotonic expectation
+	Note      Kind = "note"       // Detail
+)
+
+// The phases of an arm, in order. Recovered and PhaseSoak occur in the treated arm, PhaseHold in the untreated one.
+const (
+	PhaseSteady  = "steady"  // every probe must be green
+	PhaseInject  = "inject"  // the fault is being injected
+	PhaseHold    = "hold"    // untreated: the effect must last to the end of it
+	PhaseRecover = "recover" // treated: waiting for detection and repair
+	PhaseSoak    = "soak"    // treated: every probe must stay green
+	PhaseEnd     = "end"     // nothing after this is judged
+)
+
+// Event is one thing that happened.
+type Event struct {
+	At      time.Duration `json:"at_ns"` // offset from the start of the arm
+	Kind    Kind          `json:"kind"`
+	Name    string        `json:"name,omitempty"`
+	OK      bool          `json:"ok"`
+	Error   string        `json:"error,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Took    time.Duration `json:"took_ns,omitempty"`
+	Finding *ToolFinding  `json:"finding,omitempty"`
+}
+
+// Severity of a tool's finding.
+type Severity string
+
+// The severities of the tool contract. A warning is no false alarm and starts no recovery.
+const (
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// ToolFinding is one line printed by a tool's detector, as the tool contract has it.
+type ToolFinding struct {
+	Severity Severity `json:"severity"`
+	Kind     string   `json:"kind"`
+	Culprit  string   `json:"culprit"`
+	Node     string   `json:"node,omitempty"`
+	Evidence string   `json:"evidence,omitempty"`
+}

@@ -1,0 +1,63 @@
+package slo
+
+import "time"
+
+// Effect is what the untreated arm must show.
+type Effect struct {
+	Kind   EffectKind    `json:"kind"`
+	Within time.Duration `json:"within_ns,omitempty"` // Heals only: red, then green again within this time of the bite
+}
+
+// EffectKind names an effect.
+type EffectKind string
+
+// The effects a scenario can expect.
+const (
+	Outage      EffectKind = "outage"  // symptom seen, every named probe red, and red to the end of the hold
+	ExpectWarn  EffectKind = "warning" // symptom seen, no probe red
+	ExpectNone  EffectKind = "nothing" // no probe red
+	ExpectHeals EffectKind = "heals"   // red, then green by itself within Effect.Within
+)
+
+// Metric is a measured time of the treated arm.
+type Metric string
+
+// The metrics an objective can bound.
+const (
+	// Detect: from the bite (from the injection where no outage is expected) to the first critical finding that names
+	// the culprit.
+	Detect Metric = "detect"
+	// Recover: from the bite to the moment from which every probe is green without a gap (0 where nothing turned red).
+	Recover Metric = "recover"
+	// Heal: from the start of the tool's recover command to the first green check of the api probe after it
+	// (where no outage is expected: to the end of the recover command).
+	Heal Metric = "heal"
+)
+
+// Objective is one bound of the SLO.
+type Objective struct {
+	Metric Metric        `json:"metric"`
+	Max    time.Duration `json:"max_ns"`
+}
+
+// ProbeSpec is what the evaluation needs to know of one probe.
+type ProbeSpec struct {
+	Name     string        `json:"name"`
+	Interval time.Duration `json:"interval_ns"`
+	Timeout  time.Duration `json:"timeout_ns"`
+	// Red: the untreated arm must turn this probe red. Otherwise it must stay green there.
+	Red bool `json:"red"`
+}
+
+// Spec is the part of a scenario that a verdict is computed from.
+type Spec struct {
+	Scenario   string        `json:"scenario"`
+	Expect     Effect        `json:"expect"`
+	Symptom    string        `json:"symptom"`
+	Culprit    string        `json:"culprit"`
+	Also       []string      `json:"also,omitempty"` // further right answers
+	Probes     []ProbeSpec   `json:"probes"`
+	Objectives []Objective   `json:"objectives"`
+	Soak       time.Duration `json:"soak_ns"`
+	Arms       []Arm         `json:"arms"` // a pass needs all of these
+}
