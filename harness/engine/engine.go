@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Engine is a container engine that answers.
@@ -47,6 +48,7 @@ func (e *Engine) Env() []string {
 func (e *Engine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, e.Bin, args...)
 	cmd.Env = append(os.Environ(), e.Env()...)
+	cmd.WaitDelay = 5 * time.Second // a child of the command may hold its output open after it was killed
 	return cmd
 }
 

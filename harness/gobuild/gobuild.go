@@ -1,5 +1,5 @@
-// Package gobuild compiles the small Go programs that nov30 carries as source: what runs inside nodes and images is
-// built on the machine that uses it.
+// Package gobuild compiles the Go programs that run inside nodes and images: small ones that nov30 carries as source, and
+// components that other modules publish. They are built on the machine that uses them, with its own go command.
 package gobuild
 
 import (
@@ -15,11 +15,13 @@ import (
 
 // Program is one main package.
 type Program struct {
-	// Source holds the package's files; a name ending in .tmpl is written without that ending, because embedding leaves
-	// out a directory that has a go.mod.
+	// Source holds the package's files. A name that ends in .tmpl is written without that ending: what needs modules
+	// that nov30 itself does not require is kept out of its own build that way. Nil when Package is another module's.
 	Source fs.FS
 	// GoMod is the text of go.mod. Empty means a module without requirements.
 	GoMod string
+	// Package is the import path to build; empty means the package in Source.
+	Package string
 	// LDFlags are given to the linker beside -s -w.
 	LDFlags []string
 	// Out is the path of the executable.
@@ -36,16 +38,21 @@ func Build(ctx context.Context, p Program) error {
 	if err := write(p, dir); err != nil {
 		return err
 	}
-	if p.GoMod != "" { // a module without requirements needs no tidying
-		if err := run(ctx, dir, "mod", "tidy"); err != nil {
-			return err
-		}
-	}
 	if err := os.MkdirAll(filepath.Dir(p.Out), 0o755); err != nil {
 		return err
 	}
-	ld := "-s -w " + strings.Join(p.LDFlags, " ")
-	return run(ctx, dir, "build", "-trimpath", "-buildvcs=false", "-ldflags", ld, "-o", p.Out, ".")
+	pkg := p.Package
+	if pkg == "" {
+		pkg = "."
+	}
+	// Built beside and renamed: an interrupted build must not leave something that looks finished.
+	temp := p.Out + ".partial"
+	defer os.Remove(temp)
+	ld := strings.TrimSpace("-s -w " + strings.Join(p.LDFlags, " "))
+	if _, err := run(ctx, dir, "build", "-trimpath", "-buildvcs=false", "-ldflags", ld, "-o", temp, pkg); err != nil {
+		return err
+	}
+	return os.Rename(temp, p.Out)
 }
 
 func write(p Program, dir string) error {
@@ -56,19 +63,22 @@ func write(p Program, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644); err != nil {
 		return err
 	}
+	if p.Source == nil {
+		return nil
+	}
 	files, err := fs.ReadDir(p.Source, ".")
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		if f.IsDir() || strings.HasSuffix(f.Name(), "_test.go") {
+		name := strings.TrimSuffix(f.Name(), ".tmpl")
+		if f.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		text, err := fs.ReadFile(p.Source, f.Name())
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(f.Name(), ".tmpl")
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
@@ -76,24 +86,25 @@ func write(p Program, dir string) error {
 	return nil
 }
 
-func run(ctx context.Context, dir string, args ...string) error {
+// run runs the go command in dir and returns its standard output.
+func run(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	goCommand, err := exec.LookPath("go")
 	if err != nil {
-		return fmt.Errorf("the go command is needed to build what runs in the nodes: %w; install Go and put it in PATH", err)
+		return nil, fmt.Errorf("the go command builds what runs in the nodes: %w; install Go and put it in PATH", err)
 	}
 	cmd := exec.CommandContext(ctx, goCommand, args...)
 	cmd.Dir = dir
-	// GOWORK and GOFLAGS of the caller must not leak into a module of our own.
+	// A workspace or flags of the caller's must not leak into a module of our own.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, tail(out.String(), 4000))
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, tail(errs.String(), 4000))
 	}
-	return nil
+	return out.Bytes(), nil
 }
 
 func tail(s string, n int) string {

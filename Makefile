@@ -1,0 +1,67 @@
+# nov30: see README.md. Everything a target needs is set up by the target.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+KUBERNETES ?=
+LABELS ?= tier:pr
+FOCUS ?=
+TOOL ?=
+ARMS ?=
+KEEP ?=
+export NOV30_TOOL := $(TOOL)
+export NOV30_ARMS := $(ARMS)
+export NOV30_KEEP := $(KEEP)
+export NOV30_KUBERNETES := $(KUBERNETES)
+export PATH := $(CURDIR)/bin:$(PATH)
+UNIT := $(shell go list ./... 2>/dev/null | grep -v /suites/)
+
+.PHONY: help
+help: ## show the targets and their variables
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=untreated,treated KEEP=on-failure|always KUBERNETES=v1.34.4'
+	@echo "example: make chaos FOCUS='^etcd-certs-expired$$' KEEP=always"
+
+.PHONY: build
+build: ## compile nov30 and medic into bin/
+	@go build -o bin/ ./cmd/...
+
+.PHONY: setup
+setup: build
+	@bin/nov30 doctor --fix --quiet
+	@bin/nov30 image ensure
+
+.PHONY: chaos
+chaos: build ## run the scenarios on real clusters and judge the tool (set-up included)
+	@bin/nov30 list --quiet --focus '$(FOCUS)' --labels '$(LABELS)'
+	@$(MAKE) --no-print-directory setup
+	@rm -f out/latest; go tool ginkgo run --no-color --focus '$(FOCUS)' --label-filter '$(LABELS)' --fail-on-empty \
+		--timeout 3h --grace-period 5m ./suites/chaos; status=$$?; \
+	if [ -f out/latest/exit ]; then status=$$(cat out/latest/exit); fi; exit $$status
+
+.PHONY: test
+test: build ## unit tests, fuzz seeds and the contract suite on a real cluster (set-up included)
+	go test $(UNIT)
+	@$(MAKE) --no-print-directory setup
+	go tool ginkgo run --no-color --fail-on-empty --timeout 30m --grace-period 5m ./suites/contract
+
+.PHONY: image
+image: build ## make the node image
+	@bin/nov30 doctor --fix --quiet
+	@bin/nov30 image ensure
+
+.PHONY: bench
+bench: setup ## print what creation, probes and parsing cost, beside plain kind
+	go test -run '^$$' -bench . -benchtime 1x ./harness/...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, and known vulnerabilities
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./...
+	go tool staticcheck ./...
+	@.ci/govulncheck
+
+.PHONY: clean
+clean: build ## revert what was left broken, delete nov30's clusters, stop its own engine, remove bin/ and out/
+	-@bin/nov30 sweep --delete --stop-engine
+	rm -rf bin out

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nov30/nov30/harness/engine"
+)
+
+// createNetwork makes the cluster's own network. It carries the run's label, which kind gives no way to put on a node's
+// container: a container is nov30's when it is on such a network.
+func (k *Kind) createNetwork(ctx context.Context) error {
+	_, err := k.provider.Engine.Run(ctx, nil, "network", "create", "--driver", "bridge",
+		"--label", LabelRun+"="+k.run, "--label", labelHome+"="+k.provider.Home, k.Network())
+	return err
+}
+
+// Delete removes everything of the cluster: containers (the edge's too), their volumes, the network, the kubeconfig's
+// context. It does nothing, successfully, when there is nothing.
+func (k *Kind) Delete(ctx context.Context) error { return k.provider.delete(ctx, k.name) }
+
+func (p Provider) delete(ctx context.Context, name string) error {
+	// Not through kind: its delete takes no context, and knows nothing of the edge and the network.
+	err := errors.Join(
+		p.removeContainers(ctx, labelKind+"="+name),
+		p.removeContainers(ctx, LabelCluster+"="+name))
+	if err != nil {
+		return fmt.Errorf("delete cluster %s: %w", name, err)
+	}
+	_, err = p.Engine.Run(ctx, nil, "network", "rm", name)
+	var failed *engine.CommandError
+	if errors.As(err, &failed) {
+		if words := strings.ToLower(string(failed.Stderr)); strings.Contains(words, "not found") || strings.Contains(words, "no such network") {
+			return nil
+		}
+	}
+	return err
+}
+
+// LabelCluster is the engine label of a container that belongs to a cluster without being one of its nodes.
+const LabelCluster = "nov30.cluster"
+
+// removeContainers removes the containers with a label, running or not, with their anonymous volumes.
+func (p Provider) removeContainers(ctx context.Context, label string) error {
+	out, err := p.Engine.Run(ctx, nil, "ps", "--all", "--quiet", "--filter", "label="+label)
+	if err != nil {
+		return err
+	}
+	ids := strings.Fields(string(out))
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err = p.Engine.Run(ctx, nil, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+	return err
+}
+
+// Leftover is a cluster that some run of nov30 created and that still exists.
+type Leftover struct {
+	Name string `json:"name"`
+	Run  string `json:"run"`
+}
+
+// Leftovers lists the clusters of all runs of this state directory, by their networks.
+func (p Provider) Leftovers(ctx context.Context) ([]Leftover, error) {
+	out, err := p.Engine.Run(ctx, nil, "network", "ls", "--filter", "label="+LabelRun,
+		"--filter", "label="+labelHome+"="+p.Home, "--format", `{{.Name}} {{.Label "`+LabelRun+`"}}`)
+	if err != nil {
+		return nil, err
+	}
+	var found []Leftover
+	for _, line := range strings.Split(string(out), "\n") {
+		if name, run, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(name, Prefix) {
+			found = append(found, Leftover{Name: name, Run: run})
+		}
+	}
+	return found, nil
+}
+
+// DeleteLeftover deletes a cluster by name, only if it is nov30's.
+func (p Provider) DeleteLeftover(ctx context.Context, name string) error {
+	all, err := p.Leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if l.Name == name {
+			return p.delete(ctx, name)
+		}
+	}
+	return fmt.Errorf("refused to delete %q: no cluster of that name was created by nov30", name)
+}

@@ -1,0 +1,183 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/nov30/nov30/harness/engine"
+)
+
+// Prefix begins the name of every cluster that nov30 creates.
+const Prefix = "nov30-"
+
+// LabelRun is the engine label of the networks, containers and volumes of a run; its value is the run's id.
+const LabelRun = "nov30.run"
+
+// labelHome is the label of a cluster's network that carries Provider.Home.
+const labelHome = "nov30.home"
+
+// labelKind and labelRole are kind's own labels of a node's container.
+const (
+	labelKind = "io.x-k8s.kind.cluster"
+	labelRole = "io.x-k8s.kind.role"
+)
+
+// Provider creates, opens and deletes clusters on one engine.
+type Provider struct {
+	Engine *engine.Engine
+	Clock  clockwork.Clock
+	// Home tells the clusters of this state directory from those of another one on the same engine.
+	Home string
+	// Progress is told what is going on, a line at a time. It may be nil.
+	Progress func(line string)
+}
+
+// Options of a new cluster.
+type Options struct {
+	Name  string // begins with Prefix
+	Run   string // the run's id
+	Spec  Spec
+	Image string // node image; its Kubernetes version is the cluster's
+	Dir   string // the kubeconfig is written here; 0700
+}
+
+// Kind is a cluster made by kind.
+type Kind struct {
+	provider   Provider
+	name, run  string
+	kubeconfig string
+	nodes      []Node
+	Steps      []StepTime // where the creation's time went
+}
+
+var _ Cluster = (*Kind)(nil)
+
+// Name is the cluster's name.
+func (k *Kind) Name() string { return k.name }
+
+// Run is the id of the run the cluster belongs to.
+func (k *Kind) Run() string { return k.run }
+
+// Nodes are the cluster's nodes, the control plane first.
+func (k *Kind) Nodes() []Node { return k.nodes }
+
+// Kubeconfig is the path of the administrator's kubeconfig, for this machine.
+func (k *Kind) Kubeconfig() string { return k.kubeconfig }
+
+// Network is the name of the cluster's own network.
+func (k *Kind) Network() string { return k.name }
+
+// Engine is the engine the cluster runs on.
+func (k *Kind) Engine() *engine.Engine { return k.provider.Engine }
+
+// Address is the node's address on the cluster's network. It may change when the node is restarted.
+func (k *Kind) Address(ctx context.Context, node string) (netip.Addr, error) {
+	if _, err := Find(k, node); err != nil {
+		return netip.Addr{}, err
+	}
+	out, err := k.provider.Engine.Run(ctx, nil, "inspect", "--format",
+		fmt.Sprintf("{{(index .NetworkSettings.Networks %q).IPAddress}}", k.Network()), node)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	addr, err := netip.ParseAddr(strings.TrimSpace(string(out)))
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("node %s has no address on network %s: is it running?", node, k.Network())
+	}
+	return addr, nil
+}
+
+// StopNode powers a node off the clean way; systemd in it gets 20 s.
+func (k *Kind) StopNode(ctx context.Context, node string) error {
+	if _, err := Find(k, node); err != nil {
+		return err
+	}
+	_, err := k.provider.Engine.Run(ctx, nil, "stop", "--time", "20", node)
+	return err
+}
+
+// StartNode powers a node on; it does not wait for its services.
+func (k *Kind) StartNode(ctx context.Context, node string) error {
+	if _, err := Find(k, node); err != nil {
+		return err
+	}
+	_, err := k.provider.Engine.Run(ctx, nil, "start", node)
+	return err
+}
+
+// Create makes a cluster and proves it ready. When it fails, and when ctx ends, nothing is left behind except the logs
+// of a failed node, whose directory the error names.
+func (p Provider) Create(ctx context.Context, o Options) (*Kind, error) {
+	if !strings.HasPrefix(o.Name, Prefix) {
+		return nil, fmt.Errorf("cluster name %q does not begin with %s", o.Name, Prefix)
+	}
+	k := &Kind{provider: p, name: o.Name, run: o.Run, kubeconfig: filepath.Join(o.Dir, "kubeconfig")}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	err := k.create(ctx, o)
+	if err == nil {
+		return k, nil
+	}
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	if ctx.Err() == nil { // a failure worth reading about
+		logs := filepath.Join(o.Dir, "logs")
+		if k.nodes == nil {
+			k.nodes, _ = p.nodes(cleanup, k.name)
+		}
+		if logErr := k.Logs(cleanup, logs); logErr == nil {
+			err = fmt.Errorf("%w; the nodes' logs are in %s", err, logs)
+		}
+	}
+	return nil, errors.Join(err, k.Delete(cleanup))
+}
+
+func (k *Kind) create(ctx context.Context, o Options) error {
+	if err := k.step("network", func() error { return k.createNetwork(ctx) }); err != nil {
+		return err
+	}
+	if err := k.step("kind", func() error { return k.createKind(ctx, o) }); err != nil {
+		return err
+	}
+	nodes, err := k.provider.nodes(ctx, k.name)
+	if err != nil {
+		return err
+	}
+	k.nodes = nodes
+	if want := 1 + o.Spec.workers(); len(nodes) != want {
+		return fmt.Errorf("cluster %s has %d nodes instead of %d", k.name, len(nodes), want)
+	}
+	return k.step("ready", func() error { return k.Ready(ctx) })
+}
+
+func (s Spec) workers() int {
+	if s.Workers == 0 {
+		return 1
+	}
+	return s.Workers
+}
+
+func (k *Kind) step(name string, do func() error) error {
+	start := k.provider.Clock.Now()
+	err := do()
+	k.Steps = append(k.Steps, StepTime{Step: name, Took: k.provider.Clock.Since(start)})
+	if err != nil {
+		return fmt.Errorf("cluster %s: %s: %w", k.name, name, err)
+	}
+	return nil
+}
+
+func (p Provider) say(format string, args ...any) {
+	if p.Progress != nil {
+		p.Progress(fmt.Sprintf(format, args...))
+	}
+}
