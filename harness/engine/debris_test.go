@@ -127,9 +127,9 @@ func TestStopEndsTheDaemonsThenContainersAndShimsAndTidiesUp(t *testing.T) {
 	f.process(99, "/usr/sbin/dockerd", "-H", "fd://")
 	var n network
 	readJSON(t, d.network, &n)
-	f.script["ip -json -4 address"] = says(`[{"ifname":"eth0","addr_info":[{"local":"192.0.2.2"}]},` +
-		`{"ifname":"` + n.Bridge + `","addr_info":[{"local":"10.199.0.1"}]},` +
-		`{"ifname":"br-1","addr_info":[{"local":"10.199.1.1"}]},{"ifname":"br-2","addr_info":[{"local":"10.9.1.1"}]}]`)
+	f.script["ip -json link"] = says(`[{"ifname":"eth0"},{"ifname":"` + n.Bridge + `"},{"ifname":"br-0123456789ab"},` +
+		`{"ifname":"br-cdefcdefcdef"},{"ifname":"br-lan"}]`)
+	f.file(path(d.data)+"/network/files/local-kv.db", "\x00docker/network/0123456789abcdef\x00 lan")
 	if err := f.stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestStopEndsTheDaemonsThenContainersAndShimsAndTidiesUp(t *testing.T) {
 	if left := gone(d.pid, d.socket, d.containerd.socket, d.exec, d.containerd.state); len(left) > 0 {
 		t.Errorf("left %v", left)
 	}
-	for dev, want := range map[string]bool{n.Bridge: true, "br-1": true, "br-2": false, "eth0": false} {
+	for dev, want := range map[string]bool{n.Bridge: true, "br-0123456789ab": true, "br-cdefcdefcdef": false, "br-lan": false, "eth0": false} {
 		if f.did("ip link delete dev "+dev) != want {
 			t.Errorf("%s deleted: %v", dev, !want)
 		}

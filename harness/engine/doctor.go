@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -58,19 +59,25 @@ func (r Report) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STATUS\tCHECK\tVALUE")
 	var fixes []string
+	mends := map[string][]string{} // the rows that each one mends
 	for _, row := range r.Rows {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", row.Status, row.Name, row.Value)
-		if row.Status != OK && row.Fix != "" {
-			fixes = append(fixes, fmt.Sprintf("  %s: %s\n", row.Name, row.Fix))
+		if row.Status == OK || row.Fix == "" {
+			continue
 		}
+		if mends[row.Fix] == nil {
+			fixes = append(fixes, row.Fix)
+		}
+		mends[row.Fix] = append(mends[row.Fix], row.Name)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	err := t.Flush()
+	if len(fixes) > 0 {
+		fmt.Fprintln(w, "\nTo mend:")
 	}
-	if len(fixes) == 0 {
-		return nil
+	for _, fix := range fixes {
+		_, wrote := fmt.Fprintf(w, "  %s: %s\n", strings.Join(mends[fix], ", "), fix)
+		err = errors.Join(err, wrote)
 	}
-	_, err := fmt.Fprintf(w, "\nTo mend:\n%s", strings.Join(fixes, ""))
 	return err
 }
 

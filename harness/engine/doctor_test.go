@@ -146,12 +146,13 @@ func TestAReportWithoutRowsOrWithAnUnknownStatusIsNotRunnable(t *testing.T) {
 }
 
 func TestTheReportIsATableForPeopleAndJSONForPrograms(t *testing.T) {
-	r := Report{Rows: []Row{{"engine", OK, "docker", "", true}, {"free disk", Fail, "3.0 GiB", "docker system prune", true}}}
+	r := Report{Rows: []Row{{"engine", OK, "docker", "", true}, {"free disk", Fail, "3.0 GiB", "docker system prune", true},
+		{"leftovers", Warn, "x", "docker system prune", false}}}
 	var table strings.Builder
 	if err := r.Table(&table); err != nil {
 		t.Fatal(err)
 	}
-	want := "STATUS  CHECK      VALUE\nok      engine     docker\nfail    free disk  3.0 GiB\n\nTo mend:\n  free disk: docker system prune\n"
+	want := "STATUS  CHECK      VALUE\nok      engine     docker\nfail    free disk  3.0 GiB\nwarn    leftovers  x\n\nTo mend:\n  free disk, leftovers: docker system prune\n"
 	if table.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", table.String(), want)
 	}
@@ -163,7 +164,7 @@ func TestTheReportIsATableForPeopleAndJSONForPrograms(t *testing.T) {
 		Runnable *bool `json:"runnable"`
 		Rows     []Row `json:"rows"`
 	}
-	if err := json.Unmarshal(b, &got); err != nil || got.Runnable == nil || *got.Runnable || len(got.Rows) != 2 || got.Rows[1] != r.Rows[1] {
+	if err := json.Unmarshal(b, &got); err != nil || got.Runnable == nil || *got.Runnable || len(got.Rows) != 3 || got.Rows[1] != r.Rows[1] {
 		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -21,11 +21,8 @@ func Ensure(ctx context.Context, progress func(string)) (*Engine, error) {
 
 func (m machine) ensure(ctx context.Context, progress func(string)) (*Engine, error) {
 	e, err := m.find(ctx)
-	if err == nil {
-		if !e.Own {
-			_, err = m.probe(ctx, e)
-		}
-		if err == nil && !e.Own {
+	if err == nil && !e.Own {
+		if _, err = m.probe(ctx, e); err == nil {
 			return e, nil
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -153,6 +154,32 @@ func TestEnsureStartsNothingWhereItMayNot(t *testing.T) {
 				t.Errorf("ran %v, started %v", f.ran, f.spawned)
 			}
 		})
+	}
+}
+
+func TestEnsureStartsNoInstalledDaemonWhereItMayNot(t *testing.T) {
+	for name, forbid := range map[string]func(*fake){
+		"not root":  func(f *fake) { f.euid = 1000 },
+		"forbidden": func(f *fake) { f.env["NOV30_BOOTSTRAP"] = "0" },
+	} {
+		f := newFake(t).installed()
+		forbid(f)
+		if e, err := f.ensure(t.Context(), quiet); !errors.Is(err, ErrNoEngine) || len(f.spawned) > 0 {
+			t.Errorf("%s: got %+v, %v; started %v", name, e, err, f.spawned)
+		}
+		f.answers["docker.sock"] = true // one that runs already is used
+		if e, err := f.ensure(t.Context(), quiet); err != nil || !e.Own || len(f.spawned) > 0 {
+			t.Errorf("%s: got %+v, %v; started %v", name, e, err, f.spawned)
+		}
+	}
+}
+
+func TestEnsureThatIsCancelledGoesNoFurther(t *testing.T) {
+	f := newFake(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.script["apt-get"] = func() (string, error) { cancel(); return "", errors.New("killed") }
+	if e, err := f.ensure(ctx, quiet); err == nil || f.did("apt-get -q -o DPkg::Lock::Timeout=120 update") {
+		t.Fatalf("got %+v, %v; ran %v", e, err, f.ran)
 	}
 }
 

@@ -49,15 +49,15 @@ func newFake(t *testing.T) *fake {
 	f.file("proc/self/mountinfo", "")
 	f.file("proc/sys/kernel/random/boot_id", "boot\n")
 	f.script = map[string]func() (string, error){
-		"ip -json -4 route":   says(`[{"dst":"default","dev":"eth0"},{"dst":"192.0.2.0/24","dev":"eth0"}]`),
-		"ip -json -4 address": says(`[]`),
-		"ip ":                 says(""),
-		"iptables ":           says(""),
-		"docker --version":    says("Docker version 20.10.24, build x"),
-		"docker version":      fails("Cannot connect to the Docker daemon at unix:///var/run/docker.sock."),
-		"docker image":        says("sha256:1"),
-		"docker run":          says(`{"sys_admin":true,"sys_time":false}`),
-		"go version":          says("go version go1.26"),
+		"ip -json -4 route": says(`[{"dst":"default","dev":"eth0"},{"dst":"192.0.2.0/24","dev":"eth0"}]`),
+		"ip -json link":     says(`[]`),
+		"ip ":               says(""),
+		"iptables ":         says(""),
+		"docker --version":  says("Docker version 20.10.24, build x"),
+		"docker version":    fails("Cannot connect to the Docker daemon at unix:///var/run/docker.sock."),
+		"docker image":      says("sha256:1"),
+		"docker run":        says(`{"sys_admin":true,"sys_time":false}`),
+		"go version":        says("go version go1.26"),
 	}
 	clock := tickingClock{clockwork.NewFakeClock()}
 	f.machine = machine{goos: "linux", euid: 0, cores: 2, files: f.tree, clock: clock,

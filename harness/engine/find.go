@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The values of NOV30_ENGINE. Empty means the first that works, in this order.
+// The values of NOV30_ENGINE.
 const (
 	Docker = "docker" // the user's docker, at DOCKER_HOST when that is set
 	Podman = "podman"
@@ -23,8 +23,9 @@ var choices = []string{Docker, Podman, Own}
 const answerTime = 20 * time.Second
 
 // Find returns a container engine whose command exists and whose daemon answers; whether it can start a privileged
-// container is for Privileged to say. NOV30_ENGINE picks one; otherwise the user's docker, podman and nov30's own daemon
-// are tried in this order. The error is a *NoEngineError when none works. Find installs and starts nothing.
+// container is for Privileged to say. NOV30_ENGINE picks one; otherwise nov30's own daemon if it runs, the user's docker
+// and podman are tried in this order. Our own runs only where Ensure found that the others would not do, and what earlier
+// runs left is there; but a DOCKER_HOST that the user set comes before it. The error is a *NoEngineError when none works. Find installs and starts nothing.
 func Find(ctx context.Context, getenv func(string) string) (*Engine, error) {
 	m := host()
 	m.getenv = getenv
@@ -63,8 +64,11 @@ func (m machine) find(ctx context.Context) (*Engine, error) {
 // choice is the engines to try, in order.
 func (m machine) choice() ([]string, error) {
 	c := m.getenv("NOV30_ENGINE")
-	if c == "" {
+	switch {
+	case c == "" && m.getenv("DOCKER_HOST") != "":
 		return choices, nil
+	case c == "":
+		return []string{Own, Docker, Podman}, nil
 	}
 	if !slices.Contains(choices, c) {
 		return nil, fmt.Errorf("NOV30_ENGINE=%q: choose one of %s, or leave it unset", c, strings.Join(choices, ", "))
@@ -143,15 +147,20 @@ func (m machine) answers(ctx context.Context, e *Engine, words, format string) e
 
 // silent is a daemon that does not answer: what its command said, and what to do about the commonest refusal.
 func silent(err error) error {
+	text := said(err)
+	if strings.Contains(text, "permission denied") {
+		text += " (sudo usermod -aG docker $USER, then log in again)"
+	}
+	return fmt.Errorf("its daemon does not answer: %s", text)
+}
+
+// said is the first line that a failed command wrote to stderr, without the command itself; of another error its text.
+func said(err error) string {
 	failed := (*CommandError)(nil)
-	if !errors.As(err, &failed) || len(failed.Stderr) == 0 {
-		return err
+	if errors.As(err, &failed) && len(failed.Stderr) > 0 {
+		return firstLine(string(failed.Stderr))
 	}
-	said := firstLine(string(failed.Stderr))
-	if strings.Contains(said, "permission denied") {
-		said += " (sudo usermod -aG docker $USER, then log in again)"
-	}
-	return fmt.Errorf("its daemon does not answer: %s", said)
+	return err.Error()
 }
 
 func firstLine(s string) string {

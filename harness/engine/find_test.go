@@ -17,13 +17,14 @@ func (f *fake) podman() *fake {
 	return f
 }
 
-func TestFindTakesTheUsersDockerThenPodmanThenOurOwnDaemon(t *testing.T) {
+func TestFindTakesOurOwnDaemonIfItRunsThenTheUsersDockerThenPodman(t *testing.T) {
 	for name, c := range map[string]struct {
 		docker, podman, own bool
 		picked, want        string
 	}{
-		"all":                {true, true, true, "", "docker"},
-		"no docker":          {false, true, true, "", "podman"},
+		"all":                {true, true, true, "", "own"},
+		"ours does not run":  {true, true, false, "", "docker"},
+		"no docker":          {false, true, false, "", "podman"},
 		"only ours":          {false, false, true, "", "own"},
 		"podman picked":      {true, true, true, "podman", "podman"},
 		"ours picked":        {true, true, true, "own", "own"},
@@ -102,6 +103,19 @@ func TestDockerHostIsRespected(t *testing.T) {
 	}
 	if !slices.Contains(f.envs, "DOCKER_HOST=unix:///run/user/1000/docker.sock") {
 		t.Errorf("the command was asked with %v", f.envs)
+	}
+}
+
+func TestADockerHostThatWasSetComesBeforeOurDaemon(t *testing.T) {
+	f := newFake(t).docker()
+	f.answers["docker.sock"] = true
+	f.env["DOCKER_HOST"] = "unix:///run/user/1000/docker.sock"
+	if e, err := f.find(t.Context()); err != nil || e.Own {
+		t.Fatalf("got %+v, %v", e, err)
+	}
+	f.script["docker version"] = fails("Cannot connect")
+	if e, err := f.find(t.Context()); err != nil || !e.Own {
+		t.Fatalf("without an answer there: got %+v, %v", e, err)
 	}
 }
 

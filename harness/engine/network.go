@@ -127,7 +127,7 @@ func (m machine) tearDown(ctx context.Context, d daemon) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.network, err)
 	}
-	bridges, err := m.bridges(ctx, n)
+	bridges, err := m.bridges(ctx, d, n)
 	failed := []error{err, m.close(ctx, n)}
 	for _, name := range bridges {
 		failed = append(failed, m.ip(ctx, "link", "delete", "dev", name))

@@ -29,7 +29,9 @@ func TestThePoolOverlapsNeitherRoutesNorNameServers(t *testing.T) {
 		"a name server":           {nil, "nameserver 10.199.0.2\nsearch x\nnameserver fd00::1", "", "10.198.0.0/16"},
 		"a route for all of 10/8": {[]string{"10.0.0.0/8@wg0"}, "", "", "172.31.0.0/16"},
 		"a VPN's half defaults":   {[]string{"0.0.0.0/1@tun0", "128.0.0.0/1@tun0"}, "", "", "10.199.0.0/16"},
-		"its own routes":          {[]string{"10.150.0.0/24@nov30-x", "10.150.1.0/24@br-1"}, "", "10.150.0.0/16", "10.150.0.0/16"},
+		"its own routes":          {[]string{"10.150.0.0/24@nov30-x", "10.150.1.0/24@br-0123456789ab"}, "", "10.150.0.0/16", "10.150.0.0/16"},
+		"a bridge of the user's":  {[]string{"10.150.1.0/24@br-lan"}, "", "10.150.0.0/16", "10.199.0.0/16"},
+		"a net around its pool":   {[]string{"10.0.0.0/8@br-0123456789ab"}, "", "10.150.0.0/16", "172.31.0.0/16"},
 		"somebody in its pool":    {[]string{"10.150.3.0/24@eth1"}, "", "10.150.0.0/16", "10.199.0.0/16"},
 		"all taken":               {[]string{"10.0.0.0/8@a", "172.16.0.0/12@b"}, "", "", ""},
 	} {
@@ -123,4 +125,15 @@ func FuzzDestinationsAreReadOrRefused(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestChainsOfAnEarlierDaemonAreRemovedWhenTheFirewallIsOurs(t *testing.T) {
+	f := newFake(t)
+	f.script["iptables -w 10 -t filter -S"] = says("-N NOV30-X\n")
+	if err := f.open(t.Context(), network{Chain: "NOV30-X"}); err != nil {
+		t.Fatal(err)
+	}
+	if !f.did("iptables -w 10 -t filter -X NOV30-X") || f.did("iptables -w 10 -t filter -N") {
+		t.Errorf("ran %v", f.ran)
+	}
 }

@@ -57,7 +57,7 @@ func (m machine) usedPrefixes(ctx context.Context, n network) ([]netip.Prefix, e
 		return nil, err
 	}
 	used, err := destinations(out, func(dev string, p netip.Prefix) bool {
-		ours := dev == n.Bridge || strings.HasPrefix(dev, "br-") || dev == "lo"
+		ours := dev == n.Bridge || ofNetwork(dev)
 		return ours && n.Pool.IsValid() && n.Pool.Overlaps(p) && n.Pool.Bits() <= p.Bits()
 	})
 	if err != nil {
@@ -110,33 +110,4 @@ func destinations(routes []byte, skip func(dev string, p netip.Prefix) bool) ([]
 		}
 	}
 	return found, nil
-}
-
-// bridges are the interfaces of the daemon that exist: its own and those of its networks, which have an address in its
-// pool and a name that dockerd gave.
-func (m machine) bridges(ctx context.Context, n network) ([]string, error) {
-	out, err := m.run(ctx, nil, nil, "ip", "-json", "-4", "address", "show")
-	if err != nil {
-		return nil, err
-	}
-	var list []struct {
-		Name      string `json:"ifname"`
-		Addresses []struct {
-			Local netip.Addr `json:"local"`
-		} `json:"addr_info"`
-	}
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("ip -json address: %w", err)
-	}
-	var names []string
-	for _, link := range list {
-		ours := link.Name == n.Bridge
-		for _, a := range link.Addresses {
-			ours = ours || strings.HasPrefix(link.Name, "br-") && n.Pool.Contains(a.Local)
-		}
-		if ours {
-			names = append(names, link.Name)
-		}
-	}
-	return names, nil
 }

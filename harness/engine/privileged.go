@@ -45,7 +45,7 @@ func (m machine) probe(ctx context.Context, e *Engine) (capabilities, error) {
 		if ctx.Err() != nil {
 			return capabilities{}, ctx.Err()
 		}
-		return capabilities{}, fmt.Errorf("%s %w: %w", e.Name, ErrPrivileged, err)
+		return capabilities{}, fmt.Errorf("%s %w: %s", e.Name, ErrPrivileged, said(err))
 	}
 	var has capabilities
 	if err := json.Unmarshal(out, &has); err != nil {

@@ -36,7 +36,7 @@ func (m machine) ensureOwn(ctx context.Context, progress func(string)) (*Engine,
 	if err != nil {
 		return nil, err
 	}
-	if err := m.survivor(ctx, d); err == nil {
+	if err := m.survivor(ctx, d, progress); err == nil {
 		return d.engine(bin), m.refresh(ctx, d, wrapper)
 	}
 	progress("starting nov30's own container daemon in " + d.dir)
@@ -49,11 +49,12 @@ func (m machine) ensureOwn(ctx context.Context, progress func(string)) (*Engine,
 }
 
 // survivor finds a daemon that answers, or one that another nov30 began to start before it was killed.
-func (m machine) survivor(ctx context.Context, d daemon) error {
+func (m machine) survivor(ctx context.Context, d daemon, progress func(string)) error {
 	err := m.ping(ctx, d.socket)
 	if err == nil || len(m.processes(d).dockerd) == 0 {
 		return err
 	}
+	progress(fmt.Sprintf("nov30's own container daemon runs but does not answer: waiting up to %v", startTime/2))
 	return m.until(ctx, startTime/2, nil, func(ctx context.Context) error { return m.ping(ctx, d.socket) })
 }
 

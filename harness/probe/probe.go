@@ -18,3 +18,9 @@ type Probe interface {
 type Timing struct {
 	Interval, Timeout time.Duration
 }
+
+// Scheduled is a probe with its timing.
+type Scheduled struct {
+	Probe  Probe
+	Timing Timing
+}

@@ -16,7 +16,8 @@ const (
 	Sham      Arm = "sham"      // no fault, with the tool
 )
 
-// Record is everything that happened in one arm. Event times are offsets from one monotonic start.
+// Record is everything that happened in one arm. Event times are offsets from one monotonic start. Events stand in the
+// order in which they were written: the result of a check is written when it ends and stamped with its scheduled time.
 type Record struct {
 	Version  int       `json:"version"`
 	Run      string    `json:"run"`
@@ -38,12 +39,20 @@ const (
 	Fault     Kind = "fault"      // Name, OK, Error, Took: one injection ended
 	Symptom   Kind = "symptom"    // Name, OK, Detail: the symptom was looked for
 	Finding   Kind = "finding"    // Finding: one line of the tool's detector
-	ToolEvent Kind = "tool"       // Name: detect-start, detect-exit, recover-start, recover-exit; OK, Error
+	ToolEvent Kind = "tool"       // Name: one of DetectStart…; OK, Error (an exit that the harness itself asked for is OK)
 	Cut       Kind = "cut"        // OK, Error: connections cut in the soak
 	Writes    Kind = "writes"     // OK, Error, Detail: every acknowledged write was read back at the end
-	Revert    Kind = "revert"     // Name, OK, Error: one inverse applied and verified
+	Revert    Kind = "revert"     // Name, OK, Error: one inverse applied and verified (never OK: it could not be completed)
 	HostClock Kind = "host-clock" // OK, Error: the host's clock was compared with its monotonic expectation
 	Note      Kind = "note"       // Detail
+)
+
+// The names of tool events.
+const (
+	DetectStart  = "detect-start"  // the detector was started; not OK: it could not be
+	DetectExit   = "detect-exit"   // the detector ended; the harness stops it only after PhaseEnd
+	RecoverStart = "recover-start" // the recover command was started; not OK: it could not be
+	RecoverExit  = "recover-exit"  // the recover command ended; not OK: it failed, crashed or ran out of time
 )
 
 // The phases of an arm, in order. Recovered and PhaseSoak occur in the treated arm, PhaseHold in the untreated one.
@@ -53,11 +62,13 @@ const (
 	PhaseHold    = "hold"    // untreated: the effect must last to the end of it
 	PhaseRecover = "recover" // treated: waiting for detection and repair
 	PhaseSoak    = "soak"    // treated: every probe must stay green
-	PhaseEnd     = "end"     // nothing after this is judged
+	PhaseEnd     = "end"     // no check, finding or tool event after this is judged; an arm that was broken off has none
 )
 
 // Event is one thing that happened.
 type Event struct {
+	// Seq numbers the events of a record 1, 2, 3… in the order in which they were written, so that a lost one shows.
+	Seq     int64         `json:"seq"`
 	At      time.Duration `json:"at_ns"` // offset from the start of the arm
 	Kind    Kind          `json:"kind"`
 	Name    string        `json:"name,omitempty"`

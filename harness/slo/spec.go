@@ -28,9 +28,10 @@ const (
 	// the culprit.
 	Detect Metric = "detect"
 	// Recover: from the bite to the moment from which every probe is green without a gap (0 where nothing turned red).
+	// The bite counts from the schedule of its check, green from the answer, so that the time is never too short.
 	Recover Metric = "recover"
-	// Heal: from the start of the tool's recover command to the first green check of the api probe after it
-	// (where no outage is expected: to the end of the recover command).
+	// Heal: from the start of the tool's recover command to the answer of the first green check of the api probe that was
+	// scheduled after it and that no red one follows (where no outage is expected: to the end of the recover command).
 	Heal Metric = "heal"
 )
 
@@ -39,6 +40,9 @@ type Objective struct {
 	Metric Metric        `json:"metric"`
 	Max    time.Duration `json:"max_ns"`
 }
+
+// APIProbe is the name of the probe that Heal is measured with.
+const APIProbe = "api"
 
 // ProbeSpec is what the evaluation needs to know of one probe.
 type ProbeSpec struct {
@@ -54,10 +58,13 @@ type Spec struct {
 	Scenario   string        `json:"scenario"`
 	Expect     Effect        `json:"expect"`
 	Symptom    string        `json:"symptom"`
-	Culprit    string        `json:"culprit"`
+	Culprit    string        `json:"culprit"`        // empty (with ExpectNone only): there is nothing to name, any critical finding is a false alarm
 	Also       []string      `json:"also,omitempty"` // further right answers
 	Probes     []ProbeSpec   `json:"probes"`
 	Objectives []Objective   `json:"objectives"`
 	Soak       time.Duration `json:"soak_ns"`
-	Arms       []Arm         `json:"arms"` // a pass needs all of these
+	// Cut: the harness cuts connections once in the soak, which counts from there; without that cut the treated arm is
+	// inconclusive. A tool that only says that it repaired a latent fault is found out by nothing else.
+	Cut  bool  `json:"cut,omitempty"`
+	Arms []Arm `json:"arms"` // a pass needs all of these
 }

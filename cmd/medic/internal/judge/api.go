@@ -1,0 +1,56 @@
+package judge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/nov30/nov30/cmd/medic/internal/finding"
+	"github.com/nov30/nov30/cmd/medic/internal/kubeapi"
+	"github.com/nov30/nov30/cmd/medic/internal/look"
+	"github.com/nov30/nov30/cmd/medic/internal/netreason"
+)
+
+// apiView is what the newest look at the API means.
+type apiView struct {
+	failing string // why it counts as down; empty: it answers, or nothing is known
+	facts   []fact
+	blind   []string
+}
+
+// apiState reads the outcome of a look at the API. Silence and 5xx are down; an API that refuses the bastion is not.
+func apiState(r look.Result[kubeapi.Status]) apiView {
+	if !r.Known() {
+		return apiView{blind: []string{"the API: no look has ended yet"}}
+	}
+	var conf *kubeapi.ConfigError
+	if errors.As(r.Err, &conf) {
+		f := finding.Finding{Severity: finding.Warning, Kind: finding.Unreachable, Culprit: finding.API, Evidence: conf.Error()}
+		return apiView{facts: []fact{{f, silence}}, blind: []string{"the API: " + conf.Error()}}
+	}
+	v := apiView{}
+	switch {
+	case r.Err != nil:
+		v.failing = netreason.Text(r.Err)
+	case r.Value.Code != http.StatusOK && (r.Value.Code >= 500 || r.Value.Code < 400):
+		v.failing = fmt.Sprintf("/readyz answers %d", r.Value.Code)
+		if len(r.Value.Failing) > 0 {
+			v.failing += ", failing: " + strings.Join(r.Value.Failing, " ")
+		}
+	case r.Value.Code != http.StatusOK:
+		v.blind = append(v.blind, fmt.Sprintf("the API: /readyz refuses the bastion's kubeconfig with %d", r.Value.Code))
+	}
+	if v.failing != "" {
+		f := finding.Finding{Severity: finding.Critical, Kind: finding.APIDown, Culprit: finding.API, Evidence: v.failing}
+		v.facts = append(v.facts, fact{f, silence})
+		if netreason.UnknownAuthority(r.Err) {
+			v.facts = append(v.facts, fact{finding.Finding{Severity: finding.Critical, Kind: finding.CertUntrusted, Culprit: finding.CA,
+				Evidence: "what the API serves is not signed by the authority that the bastion's kubeconfig pins"}, silence})
+		}
+		v.blind = append(v.blind, "the node leases: the API is down: "+v.failing)
+	} else if r.Value.LeaseErr != nil {
+		v.blind = append(v.blind, "the node leases: "+r.Value.LeaseErr.Error())
+	}
+	return v
+}

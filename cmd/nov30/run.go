@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/spf13/cobra"
+
+	"github.com/nov30/nov30/harness/experiment"
+	"github.com/nov30/nov30/harness/report"
+	"github.com/nov30/nov30/harness/slo"
+)
+
+type runFlags struct{ focus, labels, tool, arms, keep, out, kubernetes string }
+
+func newRun() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use: "run", Short: "Run scenarios on real clusters and judge a tool", Args: cobra.NoArgs,
+		Long: `Runs every selected scenario: a cluster for each arm, the fault, the proof that it bites, and the tool's detection and
+repair measured against the SLO. Results go to OUT/RUN; OUT/latest points to the newest.`,
+		Example: `  nov30 run --focus 'etcd-certs-expired$'
+  nov30 run --labels cause:etcd --tool ./my-tool.yaml --keep on-failure
+  nov30 run --focus latent --arms treated     # for the inner loop: yields "inconclusive: partial"`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runScenarios(cmd, f) },
+	}
+	selection(cmd, &f.focus, &f.labels)
+	cmd.Flags().StringVar(&f.tool, "tool", os.Getenv("NOV30_TOOL"), "tool file (default: medic)")
+	cmd.Flags().StringVar(&f.arms, "arms", os.Getenv("NOV30_ARMS"), "arms to run, comma-separated (default: all)")
+	cmd.Flags().StringVar(&f.keep, "keep", os.Getenv("NOV30_KEEP"), "keep clusters: on-failure or always")
+	cmd.Flags().StringVar(&f.out, "out", "out", "directory of results")
+	cmd.Flags().StringVar(&f.kubernetes, "kubernetes", os.Getenv("NOV30_KUBERNETES"), "Kubernetes version (default: the recipe's)")
+	return cmd
+}
+
+func runScenarios(cmd *cobra.Command, f runFlags) error {
+	selected, err := choose(f.focus, f.labels)
+	if err != nil {
+		return err
+	}
+	o, err := options(cmd, f)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	s, err := experiment.Begin(ctx, o)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, sc := range selected {
+		v, err := s.Scenario(ctx, sc)
+		failed = errors.Join(failed, err)
+		fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s\n", v.Verdict, sc.Name)
+		for _, r := range v.Reasons {
+			fmt.Fprintf(cmd.OutOrStdout(), "             %s\n", r)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	code, err := s.Finish(ctx.Err() != nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "report: %s\n", filepath.Join(s.Dir, report.MarkdownFile))
+	if code == slo.ExitPass {
+		return nil
+	}
+	return exitError{code, nil}
+}
+
+// options turns flags into the options of a run; a wrong flag is a usage error.
+func options(cmd *cobra.Command, f runFlags) (experiment.Options, error) {
+	o := experiment.Options{Out: f.out, Clock: clockwork.NewRealClock(), Progress: progress(cmd.ErrOrStderr()),
+		Offline: os.Getenv("NOV30_OFFLINE") == "1"}
+	var err error
+	if o.Keep, err = experiment.ParseKeep(f.keep); err != nil {
+		return o, usageError("--keep: %w", err)
+	}
+	if o.Arms, err = experiment.ParseArms(f.arms); err != nil {
+		return o, usageError("--arms: %w", err)
+	}
+	if o.Kubernetes, err = versionOr(f.kubernetes); err != nil {
+		return o, err
+	}
+	if o.Tool, err = experiment.LoadTool(f.tool, toolDirs()...); err != nil {
+		return o, usageError("--tool: %w", err)
+	}
+	m, err := findMachine(cmd.Context())
+	o.Engine, o.Home, o.Cache = m.Engine, m.Home, m.Cache
+	return o, err
+}
+
+// toolDirs are searched for a tool's program before PATH: where nov30 itself is, medic is too.
+func toolDirs() []string {
+	self, err := os.Executable()
+	if err != nil || strings.TrimSpace(self) == "" {
+		return nil
+	}
+	return []string{filepath.Dir(self)}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/experiment"
+)
+
+func newSweep() *cobra.Command {
+	var all, stop bool
+	var output string
+	cmd := &cobra.Command{
+		Use: "sweep", Short: "Undo what a run that crashed left broken, and delete its clusters", Args: cobra.NoArgs,
+		Long: `Applies every inverse that a crashed run left in its journal, verifies each, and deletes the run's clusters.
+Runs that are alive are left alone, and so are clusters kept with KEEP unless --delete is given.
+Exit 4 when something could not be undone; what to do by hand is printed.`,
+		Example: "  nov30 sweep\n  nov30 sweep --delete --stop-engine",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return usageError("output %q: table or json", output)
+			}
+			swept, err := sweep(cmd, all)
+			if err == nil && stop {
+				err = engine.Stop(cmd.Context())
+			}
+			return errors.Join(err, printSwept(cmd, swept, output))
+		},
+	}
+	cmd.Flags().BoolVar(&all, "delete", false, "also delete clusters that were kept")
+	cmd.Flags().BoolVar(&stop, "stop-engine", false, "stop nov30's own container engine afterwards")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func sweep(cmd *cobra.Command, all bool) (experiment.Swept, error) {
+	m, err := findMachine(cmd.Context())
+	if errors.Is(err, engine.ErrNoEngine) {
+		return experiment.Swept{}, nil // without an engine no cluster is there
+	}
+	if err != nil {
+		return experiment.Swept{}, err
+	}
+	return experiment.Sweep(cmd.Context(), m.provider(cmd), m.Home, all, progress(cmd.ErrOrStderr()))
+}
+
+func printSwept(cmd *cobra.Command, s experiment.Swept, output string) error {
+	w := cmd.OutOrStdout()
+	if output == "json" {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(s)
+	}
+	for _, row := range []struct {
+		what string
+		list []string
+	}{{"reverted", s.Reverted}, {"deleted", s.Deleted}, {"kept", s.Kept}, {"busy", s.Busy}} {
+		if len(row.list) > 0 {
+			fmt.Fprintf(w, "%-9s %s\n", row.what, strings.Join(row.list, "\n          "))
+		}
+	}
+	if len(s.Reverted)+len(s.Deleted)+len(s.Kept)+len(s.Busy) == 0 {
+		fmt.Fprintln(w, "nothing was left behind")
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package experiment
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nov30/nov30/harness/state"
+)
+
+// Home is the state directory as the runs of a machine share it: journals that are open, runs that are alive, clusters
+// that somebody wants to keep.
+type Home struct{ Dir string }
+
+// ID tells this state directory from another one on the same engine.
+func (h Home) ID() string {
+	sum := sha256.Sum256([]byte(h.Dir))
+	return hex.EncodeToString(sum[:6])
+}
+
+// Journals is where the journals lie.
+func (h Home) Journals() string { return filepath.Join(h.Dir, "journal") }
+
+func (h Home) runs() string { return filepath.Join(h.Dir, "runs") }
+func (h Home) kept() string { return filepath.Join(h.Dir, "kept") }
+
+// Hold marks a run as alive for as long as this process lives. Release ends it.
+func (h Home) Hold(run string) (release func(), err error) {
+	if _, err := state.Make(h.runs()); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(h.runs(), run+".lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("run %s is held by another process: %w", run, err)
+	}
+	return func() { os.Remove(path); f.Close() }, nil
+}
+
+// alive tells whether a living process holds the run.
+func (h Home) alive(run string) (bool, error) {
+	f, err := os.Open(filepath.Join(h.runs(), run+".lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	return errors.Is(err, unix.EWOULDBLOCK), nil
+}
+
+// forget removes what is left of a dead run.
+func (h Home) forget(run string) { os.Remove(filepath.Join(h.runs(), run+".lock")) }
+
+// Keep marks a cluster as wanted: a sweep leaves it alone unless it is told to delete.
+func (h Home) Keep(cluster string) error {
+	if _, err := state.Make(h.kept()); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(h.kept(), cluster), nil, 0o600)
+}
+
+func (h Home) isKept(cluster string) bool {
+	_, err := os.Stat(filepath.Join(h.kept(), cluster))
+	return err == nil
+}
+
+func (h Home) unkeep(cluster string) {
+	if !strings.ContainsRune(cluster, filepath.Separator) {
+		os.Remove(filepath.Join(h.kept(), cluster))
+	}
+}

@@ -1,0 +1,122 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/journal"
+)
+
+// Swept is what a sweep found and did.
+type Swept struct {
+	Reverted []string `json:"reverted"` // journals whose inverses were all applied, or whose cluster is gone
+	Deleted  []string `json:"deleted"`  // clusters
+	Kept     []string `json:"kept"`     // clusters left alone because somebody asked to keep them
+	Busy     []string `json:"busy"`     // clusters and journals of runs that are alive
+}
+
+// Sweep undoes what runs that died left behind: it applies open journals and deletes the runs' clusters. What a living
+// run holds is left alone, and so is a kept cluster unless all is set. The error joins what could not be done; it carries
+// *journal.IncompleteError where an inverse could not be applied.
+func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress func(string)) (Swept, error) {
+	var s Swept
+	open, err := journal.List(h.Journals())
+	if err != nil {
+		return s, err
+	}
+	var errs []error
+	for _, l := range open {
+		if l.InUse {
+			s.Busy = append(s.Busy, l.Path)
+			continue
+		}
+		progress(fmt.Sprintf("journal of run %s, %s/%s: %d inverses to apply on cluster %s", l.Meta.Run, l.Meta.Scenario, l.Meta.Arm, l.Pending, l.Meta.Cluster))
+		if err := sweepJournal(ctx, p, l, progress); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.Reverted = append(s.Reverted, l.Path)
+	}
+	clusters, err := p.Leftovers(ctx)
+	if err != nil {
+		return s, errors.Join(append(errs, err)...)
+	}
+	for _, c := range clusters {
+		errs = append(errs, s.cluster(ctx, p, h, c, all, progress))
+	}
+	return s, errors.Join(errs...)
+}
+
+func (s *Swept) cluster(ctx context.Context, p cluster.Provider, h Home, c cluster.Leftover, all bool, progress func(string)) error {
+	alive, err := h.alive(c.Run)
+	switch {
+	case err != nil:
+		return err
+	case alive:
+		s.Busy = append(s.Busy, c.Name)
+		return nil
+	case h.isKept(c.Name) && !all:
+		s.Kept = append(s.Kept, c.Name)
+		return nil
+	}
+	progress("deleting cluster " + c.Name)
+	if err := p.DeleteLeftover(ctx, c.Name); err != nil {
+		return err
+	}
+	h.unkeep(c.Name)
+	h.forget(c.Run)
+	s.Deleted = append(s.Deleted, c.Name)
+	return nil
+}
+
+func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, progress func(string)) error {
+	if l.Err != nil {
+		return fmt.Errorf("journal %s: %w", l.Path, l.Err)
+	}
+	f, err := journal.Open(l.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m := l.Meta
+	k, err := p.OpenIdentity(ctx, cluster.Identity{Cluster: m.Cluster, Run: m.Run, Server: m.APIServer, CASHA256: m.CASHA256})
+	if errors.Is(err, cluster.ErrGone) {
+		return f.Discard() // whatever was broken is gone with it
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Revert(ctx, k, func(i journal.Inverse, err error) { progress(outcome(i, err)) }); err != nil {
+		return err
+	}
+	return f.Seal()
+}
+
+func outcome(i journal.Inverse, err error) string {
+	if err != nil {
+		return fmt.Sprintf("%s: %v", i, err)
+	}
+	return i.String() + ": done and verified"
+}
+
+// Dead lists the clusters whose run is over and that nobody asked to keep.
+func Dead(ctx context.Context, e *engine.Engine, h Home) ([]string, error) {
+	clusters, err := cluster.Provider{Engine: e, Home: h.ID()}.Leftovers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var dead []string
+	for _, c := range clusters {
+		alive, err := h.alive(c.Run)
+		if err != nil {
+			return nil, err
+		}
+		if !alive && !h.isKept(c.Name) {
+			dead = append(dead, c.Name)
+		}
+	}
+	return dead, nil
+}

@@ -1,0 +1,132 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	toolsfs "github.com/nov30/nov30/fixtures/tools"
+	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/tool"
+)
+
+// LoadTool reads a tool file; an empty path is the reference tool, medic. Programs are looked for in dirs, then in PATH.
+func LoadTool(path string, dirs ...string) (tool.Tool, error) {
+	if path != "" {
+		return tool.Load(path, dirs...)
+	}
+	text, err := toolsfs.FS.ReadFile("medic.yaml")
+	if err != nil {
+		return tool.Tool{}, err
+	}
+	t, err := tool.Parse(text)
+	if err == nil {
+		err = t.Resolve(".", dirs...)
+	}
+	return t, err
+}
+
+// ParseArms reads a comma-separated list of arms; empty means all that a pass needs.
+func ParseArms(s string) ([]slo.Arm, error) {
+	var arms []slo.Arm
+	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if a := slo.Arm(name); !slices.Contains(armsOfAPass, a) {
+			return nil, fmt.Errorf("%q is no arm; the arms are %v", name, armsOfAPass)
+		} else if !slices.Contains(arms, a) {
+			arms = append(arms, a)
+		}
+	}
+	return arms, nil
+}
+
+// startTool starts the detector, before anything is broken.
+func (x *armRun) startTool(ctx context.Context) error {
+	path := filepath.Join(x.dir, "context.json")
+	c, err := x.toolContext(ctx)
+	if err != nil {
+		return err
+	}
+	if err := tool.WriteContext(path, c); err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	detect, err := x.output("detect.log")
+	if err != nil {
+		return err
+	}
+	recover, err := x.output("recover.log")
+	if err != nil {
+		return err
+	}
+	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Env: x.Engine.Env(), Dir: x.dir, Detect: detect, Recover: recover,
+		Emit: x.emit, Clock: x.Clock})
+	if err != nil {
+		return err
+	}
+	x.stop = append(x.stop, x.tool.Stop)
+	return nil
+}
+
+// toolContext is all that the tool is told.
+func (x *armRun) toolContext(ctx context.Context) (tool.Context, error) {
+	kubeconfig, err := filepath.Abs(x.cluster.Kubeconfig())
+	if err != nil {
+		return tool.Context{}, err
+	}
+	site, err := url.Parse(x.site.URL)
+	if err != nil {
+		return tool.Context{}, err
+	}
+	c := tool.Context{Cluster: x.cluster.Name(), Kubeconfig: kubeconfig, SiteURL: site.String(),
+		Deadline: x.Clock.Now().Add(time.Hour).UTC(), Engine: tool.Engine{Command: x.Engine.Bin, Host: x.Engine.Host}}
+	for _, n := range x.cluster.Nodes() {
+		address, err := x.cluster.Address(ctx, n.Name())
+		if err != nil {
+			return tool.Context{}, err
+		}
+		c.Nodes = append(c.Nodes, tool.Node{Name: n.Name(), Role: string(n.Role()), Container: n.Name(), Address: address.String()})
+	}
+	return c, nil
+}
+
+// output is a file for what the tool prints for people; it is closed with the arm.
+func (x *armRun) output(name string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(x.dir, name), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err == nil {
+		x.stop = append(x.stop, func() { f.Close() })
+	}
+	return f, err
+}
+
+// recover waits for the first critical finding and runs the recover command. What the tool does not do is for the record
+// to show; only an interrupt is an error.
+func (x *armRun) recover(ctx context.Context, deadline time.Time) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-x.Clock.After(x.Clock.Until(deadline)):
+		return nil
+	case <-x.tool.FirstCritical():
+	}
+	x.say("+%5.1f s  the tool alarms and recovers", x.Clock.Since(x.start).Seconds())
+	err := x.tool.Recover(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	x.say("+%5.1f s  the recover command has ended: %v", x.Clock.Since(x.start).Seconds(), errOr(err, "it believes it is done"))
+	return nil
+}
+
+func errOr(err error, otherwise string) string {
+	if err != nil {
+		return err.Error()
+	}
+	return otherwise
+}

@@ -1,0 +1,51 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nov30/nov30/harness/fault"
+	"github.com/nov30/nov30/harness/slo"
+)
+
+// soakSlack is recorded beyond the soak, so that its last check is in the record.
+const soakSlack = 6 * time.Second
+
+// treat waits for the tool to alarm and to repair, then holds the repair to its word: connections are cut once, and every
+// probe must stay green for the soak. That something did not happen in time is for the record to show, not an error.
+func (x *armRun) treat(ctx context.Context, injected time.Time) error {
+	x.phase(slo.PhaseRecover)
+	deadline := injected.Add(or(x.scenario.Timeout, DefaultTimeout))
+	if err := x.recover(ctx, deadline); err != nil {
+		return err
+	}
+	recovered, err := x.awaitGreen(ctx, deadline)
+	if err != nil || !recovered {
+		return err
+	}
+	x.phase(slo.PhaseSoak)
+	x.emit(outcomeEvent(slo.Cut, "", fault.CutConnections(ctx, x.cluster)))
+	if err := x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack); err != nil {
+		return err
+	}
+	err = x.probes.Write.Verify(ctx, x.cluster)
+	e := outcomeEvent(slo.Writes, "", err)
+	e.Detail = fmt.Sprintf("%d acknowledged", x.probes.Write.Acknowledged())
+	x.emit(e)
+	return nil
+}
+
+// awaitGreen waits until every probe has been checked green after the repair.
+func (x *armRun) awaitGreen(ctx context.Context, deadline time.Time) (bool, error) {
+	since := x.Clock.Since(x.start)
+	for x.Clock.Now().Before(deadline) {
+		if len(x.watch.notGreen(since)) == 0 {
+			return true, nil
+		}
+		if err := x.sleep(ctx, 100*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}

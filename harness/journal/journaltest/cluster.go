@@ -1,0 +1,139 @@
+// Package journaltest is a cluster for tests whose nodes are directories of the host: commands of coreutils run for
+// real inside them, everything else is answered by the test.
+package journaltest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/nov30/nov30/harness/cluster"
+)
+
+// Cluster is a cluster of directory nodes. A test sets its fields before use.
+type Cluster struct {
+	Directories []*Node
+	// StopFails and StartFails are returned by StopNode and StartNode; the node stays as it is.
+	StopFails, StartFails error
+	// StopLies makes StopNode do nothing and return nil.
+	StopLies bool
+	boots    int
+}
+
+// Name of every Cluster.
+const Name = "nov30-test"
+
+// New makes a cluster of running nodes: the given roles in order, named nov30-test-ROLE.
+func New(t testing.TB, roles ...cluster.Role) *Cluster {
+	c := &Cluster{}
+	for _, r := range roles {
+		c.Directories = append(c.Directories, newNode(t, Name+"-"+string(r), r))
+	}
+	for _, n := range c.Directories {
+		c.boot(n)
+	}
+	return c
+}
+
+// Name implements cluster.Cluster.
+func (c *Cluster) Name() string { return Name }
+
+// Nodes implements cluster.Cluster.
+func (c *Cluster) Nodes() []cluster.Node {
+	nodes := make([]cluster.Node, 0, len(c.Directories))
+	for _, n := range c.Directories {
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// Kubeconfig implements cluster.Cluster; there is none.
+func (c *Cluster) Kubeconfig() string { return "" }
+
+// Address implements cluster.Cluster with addresses of the documentation range.
+func (c *Cluster) Address(_ context.Context, node string) (netip.Addr, error) {
+	i := slices.IndexFunc(c.Directories, func(n *Node) bool { return n.name == node })
+	if i < 0 {
+		return netip.Addr{}, fmt.Errorf("%w: %s", cluster.ErrNoNode, node)
+	}
+	return netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), nil
+}
+
+// StopNode implements cluster.Cluster.
+func (c *Cluster) StopNode(_ context.Context, node string) error {
+	n, err := c.find(node)
+	if err != nil || c.StopFails != nil {
+		return firstError(err, c.StopFails)
+	}
+	if !c.StopLies {
+		n.Running = false
+	}
+	return nil
+}
+
+// StartNode implements cluster.Cluster.
+func (c *Cluster) StartNode(_ context.Context, node string) error {
+	n, err := c.find(node)
+	if err != nil || c.StartFails != nil {
+		return firstError(err, c.StartFails)
+	}
+	if !n.Running {
+		c.boot(n)
+	}
+	return nil
+}
+
+// boot starts process 1 of the node anew.
+func (c *Cluster) boot(n *Node) {
+	c.boots++
+	n.Running = true
+	// Field 22 is the start time; the program's name is as awkward as proc(5) allows.
+	stat := fmt.Sprintf("1 (a) (b c) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 %d 10 11\n", 1000+c.boots)
+	n.Put("/proc/1/stat", []byte(stat), 0o444)
+}
+
+func (c *Cluster) find(node string) (*Node, error) {
+	for _, n := range c.Directories {
+		if n.name == node {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", cluster.ErrNoNode, node)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put writes a file into the node as the test prepares it. It panics on failure: the test's ground is missing.
+func (n *Node) Put(path string, content []byte, mode os.FileMode) {
+	host := n.Host(path)
+	must(os.MkdirAll(filepath.Dir(host), 0o755))
+	must(os.RemoveAll(host))
+	must(os.WriteFile(host, content, mode))
+	must(os.Chmod(host, mode)) // whatever the umask is
+}
+
+// Content is what a file of the node holds; "" when it is absent.
+func (n *Node) Content(path string) string {
+	content, err := os.ReadFile(n.Host(path))
+	if !os.IsNotExist(err) {
+		must(err)
+	}
+	return string(content)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

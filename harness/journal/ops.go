@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/journal/nodeop"
+)
+
+// operation is how an Op is applied, proven and, when that fails, done by hand. Applying twice must be the same as once.
+type operation struct {
+	within time.Duration // limit for one apply with its verify
+	check  func(Inverse) error
+	apply  func(context.Context, site, Inverse) error
+	verify func(context.Context, site, Inverse) error
+	byHand func(journal string, seq uint64, i Inverse) string
+}
+
+// site is where an inverse is applied.
+type site struct {
+	cluster cluster.Cluster
+	clock   clockwork.Clock
+}
+
+// operations is the table of all inverses: a fault that needs another one adds its line here.
+func operations() map[Op]operation {
+	return map[Op]operation{
+		RestoreFile: {30 * time.Second, checkFile, applyRestoreFile, verifyRestoreFile, restoreFileByHand},
+		StartNode:   {nodeop.BootLimit + 30*time.Second, checkNodeOnly, applyStartNode, verifyStartNode, startNodeByHand},
+	}
+}
+
+// ErrUnknownOp is an inverse that this program cannot apply.
+var ErrUnknownOp = errors.New("unknown operation")
+
+func lookup(op Op) (operation, error) {
+	o, ok := operations()[op]
+	if !ok {
+		return operation{}, fmt.Errorf("%w %q: the journal was written by another version of nov30; revert with that one", ErrUnknownOp, op)
+	}
+	return o, nil
+}
+
+func checkFile(i Inverse) error { return i.file().Check() }
+
+func applyRestoreFile(ctx context.Context, s site, i Inverse) error {
+	n, err := cluster.Find(s.cluster, i.Node)
+	if err != nil {
+		return err
+	}
+	if nodeop.Verify(ctx, n, i.file()) == nil {
+		return nodeop.Clean(ctx, n, i.Path) // nothing that watches the file is woken for nothing
+	}
+	return nodeop.Write(ctx, n, i.file())
+}
+
+func verifyRestoreFile(ctx context.Context, s site, i Inverse) error {
+	n, err := cluster.Find(s.cluster, i.Node)
+	if err != nil {
+		return err
+	}
+	return nodeop.Verify(ctx, n, i.file())
+}
+
+func restoreFileByHand(journal string, seq uint64, i Inverse) string {
+	if i.Absent {
+		return fmt.Sprintf("docker exec %s rm -f -- %s", i.Node, quote(i.Path))
+	}
+	extract := fmt.Sprintf(`jq -r 'select(.entry.seq==%d).entry.inverse.preimage // ""' %s | base64 -d`, seq, quote(journal))
+	write := fmt.Sprintf(`sh -c 'umask 077; cat >"$1" && chown %d:%d "$1" && chmod %04o "$1"' sh %s`, i.UID, i.GID, i.Mode, quote(i.Path))
+	return fmt.Sprintf("%s | docker exec -i %s %s", extract, i.Node, write)
+}
+
+func checkNodeOnly(i Inverse) error {
+	if i.Path != "" || i.Absent || len(i.Preimage) > 0 {
+		return errors.New("carries a file, which it would not restore")
+	}
+	return nil
+}
+
+func applyStartNode(ctx context.Context, s site, i Inverse) error {
+	if _, err := cluster.Find(s.cluster, i.Node); err != nil {
+		return err
+	}
+	return s.cluster.StartNode(ctx, i.Node)
+}
+
+func verifyStartNode(ctx context.Context, s site, i Inverse) error {
+	n, err := cluster.Find(s.cluster, i.Node)
+	if err != nil {
+		return err
+	}
+	return nodeop.AwaitBoot(ctx, s.clock, n)
+}
+
+func startNodeByHand(_ string, _ uint64, i Inverse) string {
+	return fmt.Sprintf("docker start %s, then wait until `docker exec %s systemctl is-system-running` says running or degraded", i.Node, i.Node)
+}
+
+// quote makes one word of a shell command line.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

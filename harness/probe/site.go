@@ -1,0 +1,66 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"sync"
+
+	"github.com/nov30/nov30/harness/cluster"
+)
+
+// Site asks for the website as its users do: HTTP through nginx over a new connection. Green is status 200 with the nonce
+// of the run; another page with status 200 is red. It counts the status codes.
+type Site struct {
+	url, nonce string
+
+	mu     sync.Mutex
+	counts map[int]int
+}
+
+// NewSite makes the probe of the site at url, whose answers must carry nonce.
+func NewSite(url, nonce string) *Site {
+	return &Site{url: url, nonce: nonce, counts: map[int]int{}}
+}
+
+func (*Site) String() string { return NameSite }
+
+// Counts is how often each status was answered so far; 0 stands for no answer.
+func (p *Site) Counts() map[int]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.counts)
+}
+
+// Check asks once.
+func (p *Site) Check(ctx context.Context, _ cluster.Cluster) error {
+	if p.nonce == "" {
+		return errors.New("the site probe has no nonce to look for")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	if err != nil {
+		return err
+	}
+	status, _, text, err := roundTrip(req, nil)
+	p.count(status)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return &statusError{Code: status}
+	}
+	var answer struct{ Nonce string }
+	if err := json.Unmarshal(text, &answer); err != nil || answer.Nonce != p.nonce {
+		return fmt.Errorf("status 200 without the nonce of the run: %q answered", short(string(text), 80))
+	}
+	return nil
+}
+
+func (p *Site) count(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[status]++
+}

@@ -1,0 +1,98 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/nov30/nov30/harness/slo"
+)
+
+// Results are what the reports of a run are made from.
+type Results struct {
+	Run      string
+	Verdicts []slo.Verdict // in the order of the report
+	Records  Records
+	Timings  []Timing
+	Exit     int // the exit code of the program, one of slo's
+}
+
+// Timing is how long one stage took beside the arms, such as building an image or creating a cluster.
+type Timing struct {
+	Name     string   `json:"name"`
+	Seconds  float64  `json:"seconds"`
+	Baseline *float64 `json:"baseline_seconds"` // the same stage done the plain way in the same run; null: none
+}
+
+// Write writes every file of a run that is made from its results.
+func Write(runDir string, r Results) error {
+	if r.Verdicts == nil {
+		r.Verdicts = []slo.Verdict{} // an array also when empty
+	}
+	if r.Timings == nil {
+		r.Timings = []Timing{}
+	}
+	junit, err := JUnit(r)
+	return errors.Join(err,
+		writeJSON(filepath.Join(runDir, VerdictsFile), r.Verdicts),
+		writeJSON(filepath.Join(runDir, TimingsFile), r.Timings),
+		replace(filepath.Join(runDir, MarkdownFile), Markdown(r)),
+		replace(filepath.Join(runDir, JUnitFile), junit),
+		replace(filepath.Join(runDir, ExitFile), []byte(strconv.Itoa(r.Exit)+"\n")),
+	)
+}
+
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return replace(path, append(text, '\n'))
+}
+
+// ReadVerdicts reads verdicts.json of a run.
+func ReadVerdicts(runDir string) ([]slo.Verdict, error) {
+	return readJSON(filepath.Join(runDir, VerdictsFile), parseVerdicts)
+}
+
+// ReadTimings reads timings.json of a run.
+func ReadTimings(runDir string) ([]Timing, error) {
+	return readJSON(filepath.Join(runDir, TimingsFile), func(text []byte) (t []Timing, err error) {
+		return t, strictly(text, &t)
+	})
+}
+
+func readJSON[T any](path string, parse func([]byte) (T, error)) (T, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	v, err := parse(text)
+	if err != nil {
+		return v, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return v, nil
+}
+
+// parseVerdicts takes no state that it does not know: a reader must not mistake one for a pass.
+func parseVerdicts(text []byte) ([]slo.Verdict, error) {
+	var verdicts []slo.Verdict
+	if err := strictly(text, &verdicts); err != nil {
+		return nil, err
+	}
+	if verdicts == nil {
+		return nil, errors.New("not an array")
+	}
+	for _, v := range verdicts {
+		switch v.Verdict {
+		case slo.Pass, slo.Fail, slo.Inconclusive:
+		default:
+			return nil, fmt.Errorf("scenario %s: unknown verdict %q", v.Name, v.Verdict)
+		}
+	}
+	return verdicts, nil
+}

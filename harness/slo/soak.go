@@ -1,0 +1,156 @@
+package slo
+
+import "time"
+
+// recovered checks that every probe was green again after an outage, and through the soak. Where it was not, the writes
+// need not have been read back: they could not be.
+func (j *judge) recovered(bite time.Duration, start *Event) {
+	if j.relapsed() || j.redToTheEnd() {
+		return
+	}
+	at := bite
+	for _, p := range j.spec.Probes {
+		if _, red := j.firstRed(p); !red {
+			continue
+		}
+		green, _ := j.greenAgain(p, j.after())
+		at = max(at, green)
+	}
+	_, soaking := j.phase[PhaseSoak]
+	left := j.end() - at
+	if !soaking && left < j.spec.Soak {
+		j.fail("not recovered: green again only at %s, %s before the end, the soak takes %s", j.since(at), words(left), words(j.spec.Soak))
+		return
+	}
+	j.mark("recovered", at, "")
+	if start != nil && at < start.At && j.spec.Expect.Kind == Outage {
+		j.doubt("healed by itself: green again at %s, before the recovery started", j.since(at))
+	}
+	if !j.soaked(at) {
+		return
+	}
+	took := at - bite
+	j.measured.recover = &took
+	j.timeHeal(start)
+	j.writesRead()
+}
+
+// relapsed checks for a red check that was scheduled in the soak.
+func (j *judge) relapsed() bool {
+	soak, ok := j.phase[PhaseSoak]
+	if !ok {
+		return false
+	}
+	first, name := Event{}, ""
+	for _, p := range j.spec.Probes {
+		for _, c := range j.from(p, soak) {
+			if !c.OK && (name == "" || c.At < first.At) {
+				first, name = c, p.Name
+			}
+		}
+	}
+	if name == "" {
+		return false
+	}
+	j.mark("relapse", first.At, "probe "+name)
+	j.failBecause(first.Error, "relapse: probe "+name+" red again at "+j.since(first.At)+", "+words(first.At-soak)+" into the soak")
+	return true
+}
+
+// redToTheEnd checks for probes without a green check after their last red one.
+func (j *judge) redToTheEnd() bool {
+	found := false
+	for _, p := range j.spec.Probes {
+		red, ok := j.firstRed(p)
+		if !ok {
+			continue
+		}
+		if _, n := j.greenAgain(p, j.after()); n == 0 {
+			found = true
+			j.failBecause(red.Error, "not recovered: probe "+p.Name+" red since "+j.since(red.At)+" and at the end")
+		}
+	}
+	return found
+}
+
+// soaked checks that the soak was long enough and that every probe was checked in it. It counts from the recovery, or
+// from the cut of connections in it.
+func (j *judge) soaked(from time.Duration) bool {
+	before := len(j.doubts)
+	soak, ok := j.phase[PhaseSoak]
+	if !ok {
+		j.doubt("the record has no phase %s", PhaseSoak)
+		return false
+	}
+	for _, e := range j.of(Cut, func(e Event) bool { return e.At >= soak && e.At <= j.end() }) {
+		j.mark("connections cut", e.At, "")
+		from = max(from, e.At)
+	}
+	j.cut(soak)
+	if lasted := j.end() - from; lasted < j.spec.Soak {
+		j.doubt("the soak lasted %s of %s", words(max(0, lasted)), words(j.spec.Soak))
+	}
+	for _, p := range j.spec.Probes {
+		if len(j.from(p, from)) == 0 {
+			j.doubt("probe %s was not checked in the soak", p.Name)
+		}
+	}
+	j.mark("soak ended", j.end(), "")
+	return len(j.doubts) == before
+}
+
+// cut checks that the connections were cut where the scenario says so, and that no cut failed.
+func (j *judge) cut(from time.Duration) {
+	done := false
+	for _, e := range j.of(Cut, func(e Event) bool { return e.At >= from && e.At <= j.end() }) {
+		if !e.OK {
+			j.doubtBecause(e.Error, "the connections were not cut in the soak")
+			return
+		}
+		done = true
+	}
+	if j.spec.Cut && !done {
+		j.doubt("the connections were not cut in the soak")
+	}
+}
+
+// prevented checks a repair before any outage: nothing turned red, through the soak, which counts from the end of the
+// recover command.
+func (j *judge) prevented(start, exit *Event) {
+	if j.noRed("the outage was not prevented") || start == nil || exit == nil || !exit.OK {
+		return
+	}
+	if !j.soaked(exit.At) {
+		return
+	}
+	recover, heal := time.Duration(0), exit.At-start.At
+	j.measured.recover, j.measured.heal = &recover, &heal
+	j.writesRead()
+}
+
+// noRed fails the tool for every probe that turned red.
+func (j *judge) noRed(why string) (red bool) {
+	for _, p := range j.spec.Probes {
+		if c, ok := j.firstRed(p); ok {
+			red = true
+			j.failBecause(c.Error, "probe "+p.Name+" turned red at "+j.since(c.At)+", "+why)
+		}
+	}
+	return red
+}
+
+// timeHeal times the API's first answer that lasted, from the start of the recover command.
+func (j *judge) timeHeal(start *Event) {
+	if start == nil {
+		return
+	}
+	for _, p := range j.spec.Probes {
+		if p.Name != APIProbe {
+			continue
+		}
+		if green, n := j.greenAgain(p, start.At); n > 0 {
+			took := green - start.At
+			j.measured.heal = &took
+		}
+	}
+}

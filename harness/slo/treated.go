@@ -1,0 +1,142 @@
+package slo
+
+import (
+	"slices"
+	"time"
+)
+
+// treated judges the tool: what it named, whether everything was green again and stayed so, and how long that took.
+func (j *judge) treated() {
+	j.toolRan()
+	j.alarms(j.phase[PhaseSteady], j.after(), "before the injection")
+	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK }) {
+		j.failBecause(w.Error, "acknowledged writes lost")
+	}
+	if j.spec.Culprit == "" {
+		j.leftAlone()
+		return
+	}
+	from := j.origin
+	if j.spec.expectsRed() {
+		bite, ok := j.bite()
+		if !ok {
+			return
+		}
+		from = bite
+	}
+	j.detection(from)
+	start, exit := j.recovery()
+	if j.spec.expectsRed() {
+		j.recovered(from, start)
+	} else {
+		j.prevented(start, exit)
+	}
+	j.objectives()
+}
+
+// toolRan checks that the detector was there to see the fault. A silent detector that never ran proves nothing.
+func (j *judge) toolRan() {
+	starts := j.of(ToolEvent, named(DetectStart))
+	switch {
+	case len(starts) == 0:
+		j.doubt("the detector was not started")
+	case j.arm != Sham && starts[0].At >= j.after():
+		j.doubt("the detector was not started before the injection")
+	}
+	for _, e := range starts {
+		if !e.OK {
+			j.failBecause(e.Error, "the detector could not be started")
+		}
+	}
+	for _, e := range j.of(ToolEvent, named(DetectExit)) {
+		switch {
+		case e.At > j.end():
+		case !e.OK:
+			j.failBecause(e.Error, "the detector failed at "+j.since(e.At))
+		case j.arm == Sham || j.spec.Culprit == "":
+			j.fail("the detector ended at %s: it watched only in part", j.since(e.At))
+		}
+	}
+}
+
+func critical(e Event) bool { return e.Finding.Severity == Critical }
+
+// alarms fails the tool for critical findings from one moment to before another, when there is nothing to find.
+func (j *judge) alarms(from, to time.Duration, where string) {
+	found := j.of(Finding, func(e Event) bool { return critical(e) && e.At >= from && e.At < to })
+	if len(found) == 0 {
+		return
+	}
+	j.falseAlarms += len(found)
+	j.fail("%d false alarms %s, the first at %s: %s", len(found), where, j.since(found[0].At), clip(found[0].Finding.Culprit))
+}
+
+// leftAlone judges a scenario in which there is nothing to find.
+func (j *judge) leftAlone() {
+	j.alarms(j.after(), j.end()+1, "where there is nothing to find")
+	j.noRed("although nothing was to be repaired")
+	j.writesRead()
+}
+
+// detection finds the first critical finding that names the culprit and times it from the bite (or the injection). One
+// that came before the bite took no time.
+func (j *judge) detection(from time.Duration) {
+	right := append([]string{j.spec.Culprit}, j.spec.Also...)
+	for _, e := range j.of(Finding, func(e Event) bool { return critical(e) && e.At >= j.after() && e.At <= j.end() }) {
+		culprit := clip(e.Finding.Culprit)
+		if j.measured.culprit == "" {
+			j.measured.culprit = culprit
+		}
+		if slices.Contains(right, e.Finding.Culprit) {
+			took := max(0, e.At-from)
+			j.measured.detect = &took
+			j.mark("detected", e.At, e.Finding.Culprit)
+			return
+		}
+		if !slices.Contains(j.measured.wrong, culprit) {
+			j.measured.wrong = append(j.measured.wrong, culprit)
+		}
+	}
+	if len(j.measured.wrong) > 0 {
+		j.fail("named %s, not %s", j.measured.wrong[0], j.spec.Culprit)
+		return
+	}
+	j.fail("nothing detected: no critical finding after the injection, expected %s", j.spec.Culprit)
+}
+
+// recovery checks what the tool said of its own recovery. nil is an event that is not there.
+func (j *judge) recovery() (start, exit *Event) {
+	in := func(name string) []Event {
+		return j.of(ToolEvent, func(e Event) bool { return e.Name == name && e.At >= j.after() && e.At <= j.end() })
+	}
+	starts, exits := in(RecoverStart), in(RecoverExit)
+	if len(starts) == 0 {
+		j.fail("recovery never started")
+		return nil, nil
+	}
+	start = &starts[0]
+	j.mark("recovery started", start.At, "")
+	if !start.OK {
+		j.failBecause(start.Error, "the recovery command could not be started")
+		return start, nil
+	}
+	for _, e := range exits {
+		exit = &e
+		if !e.OK {
+			j.failBecause(e.Error, "recovery command failed at "+j.since(e.At))
+		}
+	}
+	if exit == nil {
+		j.fail("the recovery command did not end before the arm did")
+		return start, nil
+	}
+	j.mark("recovery ended", exit.At, "")
+	return start, exit
+}
+
+// writesRead checks that somebody looked whether the acknowledged writes are still there.
+func (j *judge) writesRead() {
+	if len(j.of(Writes, every)) == 0 {
+		j.doubt("the acknowledged writes were not read back")
+	}
+}
