@@ -68,7 +68,7 @@ func (k *Kind) createKind(ctx context.Context, o Options) error {
 	}
 	for {
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		err := k.provider.removeContainers(cleanup, labelKind+"="+k.name)
+		err := k.provider.removeContainers(cleanup, "label="+labelKind+"="+k.name)
 		cancel()
 		select {
 		case <-done:

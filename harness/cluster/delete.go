@@ -17,15 +17,13 @@ func (k *Kind) createNetwork(ctx context.Context) error {
 	return err
 }
 
-// Delete removes everything of the cluster: containers (the edge's too), their volumes, the network, the kubeconfig's
-// context. It does nothing, successfully, when there is nothing.
+// Delete removes everything of the cluster: every container on its network (the edge's too), their volumes, the network.
+// It does nothing, successfully, when there is nothing.
 func (k *Kind) Delete(ctx context.Context) error { return k.provider.delete(ctx, k.name) }
 
 func (p Provider) delete(ctx context.Context, name string) error {
 	// Not through kind: its delete takes no context, and knows nothing of the edge and the network.
-	err := errors.Join(
-		p.removeContainers(ctx, labelKind+"="+name),
-		p.removeContainers(ctx, LabelCluster+"="+name))
+	err := errors.Join(p.removeContainers(ctx, "label="+labelKind+"="+name), p.removeContainers(ctx, "network="+name))
 	if err != nil {
 		return fmt.Errorf("delete cluster %s: %w", name, err)
 	}
@@ -39,12 +37,9 @@ func (p Provider) delete(ctx context.Context, name string) error {
 	return err
 }
 
-// LabelCluster is the engine label of a container that belongs to a cluster without being one of its nodes.
-const LabelCluster = "nov30.cluster"
-
-// removeContainers removes the containers with a label, running or not, with their anonymous volumes.
-func (p Provider) removeContainers(ctx context.Context, label string) error {
-	out, err := p.Engine.Run(ctx, nil, "ps", "--all", "--quiet", "--filter", "label="+label)
+// removeContainers removes the containers that a filter finds, running or not, with their anonymous volumes.
+func (p Provider) removeContainers(ctx context.Context, filter string) error {
+	out, err := p.Engine.Run(ctx, nil, "ps", "--all", "--quiet", "--filter", filter)
 	if err != nil {
 		return err
 	}

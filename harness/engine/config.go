@@ -20,6 +20,9 @@ type dockerdConfig struct {
 	AddressPools   []addressPool            `json:"default-address-pools"`
 	Runtimes       map[string]runtimeConfig `json:"runtimes"`
 	DefaultRuntime string                   `json:"default-runtime"`
+	// DNS keeps the containers' questions about outside names on the machine: they go to the container's own loopback,
+	// where nobody answers, and fail at once. Names of containers are answered before that.
+	DNS []string `json:"dns"`
 }
 
 type addressPool struct {
@@ -39,6 +42,7 @@ func (m machine) configure(d daemon, n network, wrapper string) error {
 		AddressPools:   []addressPool{{Base: n.Pool.String(), Size: 24}},
 		Runtimes:       map[string]runtimeConfig{runtimeName: {Path: wrapper}},
 		DefaultRuntime: runtimeName,
+		DNS:            []string{"127.0.0.1"},
 	}
 	if err := writeJSON(d.config, config); err != nil {
 		return err

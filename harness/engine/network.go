@@ -26,12 +26,7 @@ type network struct {
 // bridge chooses the address pool and makes the bridge. What was chosen once stays as long as it does not overlap with
 // anything else, because networks that exist keep their addresses.
 func (m machine) bridge(ctx context.Context, d daemon) (network, error) {
-	n := network{}
-	if b, err := os.ReadFile(d.network); err == nil {
-		if json.Unmarshal(b, &n) != nil {
-			n = network{} // half written: choose anew
-		}
-	}
+	n := network{Pool: d.formerPool()}
 	sum := sha256.Sum256([]byte(d.dir))
 	id := hex.EncodeToString(sum[:3])
 	n.Bridge, n.Chain = "nov30-"+id, "NOV30-"+strings.ToUpper(id)
@@ -45,6 +40,23 @@ func (m machine) bridge(ctx context.Context, d daemon) (network, error) {
 		return n, err
 	}
 	return n, m.makeBridge(ctx, n)
+}
+
+// formerPool is the pool of an earlier start, from either of the two files that name it; the zero Prefix when neither does.
+func (d daemon) formerPool() netip.Prefix {
+	var n network
+	if b, err := os.ReadFile(d.network); err == nil && json.Unmarshal(b, &n) == nil {
+		return n.Pool
+	}
+	var config struct {
+		Pools []struct {
+			Base netip.Prefix `json:"base"`
+		} `json:"default-address-pools"`
+	}
+	if b, err := os.ReadFile(d.config); err == nil && json.Unmarshal(b, &config) == nil && len(config.Pools) > 0 {
+		return config.Pools[0].Base
+	}
+	return netip.Prefix{}
 }
 
 func (m machine) makeBridge(ctx context.Context, n network) error {

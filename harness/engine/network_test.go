@@ -81,14 +81,22 @@ func TestTheNetworkStaysAsItWasChosen(t *testing.T) {
 	}
 }
 
-func TestAHalfWrittenNetworkFileIsChosenAnew(t *testing.T) {
-	f := newFake(t)
-	d := f.own()
-	if err := os.WriteFile(d.network, []byte(`{"pool":"10.1`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := f.bridge(t.Context(), d); err != nil || n.Pool.String() != "10.199.0.0/16" {
-		t.Fatalf("%+v, %v", n, err)
+func TestADamagedNetworkFileIsRecoveredFromTheConfigurationOrChosenAnew(t *testing.T) {
+	for config, want := range map[string]string{
+		"": "10.199.0.0/16", "{": "10.199.0.0/16", `{"default-address-pools":[]}`: "10.199.0.0/16",
+		`{"default-address-pools":[{"base":"10.150.0.0/16","size":24}]}`: "10.150.0.0/16",
+	} {
+		f := newFake(t)
+		d := f.own()
+		if err := os.WriteFile(d.network, []byte(`{"pool":"10.1`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(d.config, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := f.bridge(t.Context(), d); err != nil || n.Pool.String() != want {
+			t.Errorf("%s: %+v, %v; want %s", config, n, err, want)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	steadyFor = 6 * time.Second
 )
 
-// setUp makes the cluster with the site, the journal, and starts the probes and the tool.
+// setUp makes the cluster with the site, the journal, and starts the probes.
 func (x *armRun) setUp(ctx context.Context) error {
 	name := fmt.Sprintf("%s%s-%s", cluster.Prefix, x.Run, shortName(x.scenario.Name, x.record.Arm))
 	x.say("creating cluster %s", name)
@@ -66,7 +66,7 @@ func (x *armRun) openJournal() error {
 	return err
 }
 
-// observe opens the record and starts the probes and, where the arm has one, the tool.
+// observe opens the record and starts the probes.
 func (x *armRun) observe(ctx context.Context) error {
 	if err := report.WriteRecord(x.dir, x.record); err != nil {
 		return err
@@ -85,13 +85,11 @@ func (x *armRun) observe(ctx context.Context) error {
 		probe.Run(ctx, x.cluster, x.Clock, x.start, scheduled, x.emitAt)
 	}()
 	x.stop = append(x.stop, func() { cancel(); <-done; x.probes.Schedule.Close() })
-	if x.record.Arm == slo.Untreated {
-		return nil
-	}
-	return x.startTool(ctx)
+	return nil
 }
 
-// steady waits until every probe has been green once, then holds them to it.
+// steady waits until every probe has been green once, starts the tool where the arm has one, and holds all to it: a tool
+// may alarm of a cluster that is still being set up, but of nothing from here on.
 func (x *armRun) steady(ctx context.Context) error {
 	deadline := x.Clock.Now().Add(warmUpWithin)
 	for {
@@ -108,6 +106,11 @@ func (x *armRun) steady(ctx context.Context) error {
 		}
 	}
 	x.phase(slo.PhaseSteady)
+	if x.record.Arm != slo.Untreated {
+		if err := x.startTool(ctx); err != nil {
+			return err
+		}
+	}
 	return x.sleep(ctx, steadyFor)
 }
 

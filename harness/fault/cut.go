@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/nov30/nov30/harness/cluster"
@@ -27,11 +28,16 @@ var (
 )
 
 // CutConnections cuts etcd's and the API server's established connections on every node once, without a signal to any
-// process: whatever held on to an old connection must make a new handshake (T11). A control-plane node without any is
-// ErrNothingCut, because the cut would have proven nothing.
+// process: whatever held on to an old connection must make a new handshake (T11). Connections that come in through the
+// network's gateway are spared: those are the observers', each new anyway, and cutting one would be seen as an outage. A
+// control-plane node without any is ErrNothingCut, because the cut would have proven nothing.
 func CutConnections(ctx context.Context, c cluster.Cluster) error {
 	for _, n := range c.Nodes() {
-		found, err := cutPorts(ctx, n, etcdClientPort, etcdPeerPort, apiServerPort)
+		observers, err := gateway(ctx, n)
+		if err != nil {
+			return fmt.Errorf("cut connections: %w", err)
+		}
+		found, err := cutPorts(ctx, n, observers, etcdClientPort, etcdPeerPort, apiServerPort)
 		if err != nil {
 			return fmt.Errorf("cut connections: %w", err)
 		}
@@ -42,9 +48,24 @@ func CutConnections(ctx context.Context, c cluster.Cluster) error {
 	return nil
 }
 
+// gateway is the address by which everything outside the cluster's network comes in.
+func gateway(ctx context.Context, n cluster.Node) (string, error) {
+	out, err := n.Exec(ctx, nil, "ip", "-4", "route", "show", "default")
+	if err != nil {
+		return "", err
+	}
+	if _, after, ok := strings.Cut(string(out), " via "); ok {
+		address, _, _ := strings.Cut(after, " ")
+		if _, err := netip.ParseAddr(address); err == nil {
+			return address, nil
+		}
+	}
+	return "", fmt.Errorf("%s: no gateway in %q", n.Name(), strings.TrimSpace(string(out)))
+}
+
 // cutPorts destroys the established TCP connections from and to the ports, seen from the node's own network namespace,
-// proves that they are gone and says how many there were.
-func cutPorts(ctx context.Context, n cluster.Node, ports ...string) (int, error) {
+// proves that they are gone and says how many there were. Those with the peer spare, if there is one, are left alone.
+func cutPorts(ctx context.Context, n cluster.Node, spare string, ports ...string) (int, error) {
 	filter := []string{"state", "established", "("}
 	for i, p := range ports {
 		if i > 0 {
@@ -53,6 +74,9 @@ func cutPorts(ctx context.Context, n cluster.Node, ports ...string) (int, error)
 		filter = append(filter, "sport", "=", ":"+p, "or", "dport", "=", ":"+p)
 	}
 	filter = append(filter, ")")
+	if spare != "" {
+		filter = append(filter, "and", "not", "dst", spare)
+	}
 	before, err := sockets(ctx, n, filter)
 	if err != nil {
 		return 0, err

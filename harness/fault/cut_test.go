@@ -20,6 +20,7 @@ func TestSoakCutReachesEveryNodeAndKillsNobody(t *testing.T) {
 	m := newMaster(t)
 	worker := journaltest.New(t, cluster.Worker).Directories[0]
 	worker.Commands["ss"] = func(context.Context, []byte, []string) ([]byte, error) { return nil, nil } // nothing there
+	worker.Commands["ip"] = defaultRoute
 	m.Directories = append(m.Directories, worker)
 	if err := CutConnections(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -32,6 +33,9 @@ func TestSoakCutReachesEveryNodeAndKillsNobody(t *testing.T) {
 		for _, argv := range n.Calls {
 			if line := strings.Join(argv, " "); strings.HasPrefix(line, "ss -K") {
 				cut++
+				if !strings.HasSuffix(line, "and not dst 192.0.2.254") {
+					t.Errorf("%s: the observers' connections are cut too: %s", n.Name(), line)
+				}
 				for _, port := range []string{":2379", ":2380", ":6443"} {
 					if strings.Count(line, port) != 2 {
 						t.Errorf("%s: port %s is not cut on both sides: %s", n.Name(), port, line)
@@ -111,6 +115,16 @@ func TestKillFindsTheProcessByItsCommandLine(t *testing.T) {
 			if _ = cmd.Wait(); cmd.ProcessState.String() != "signal: interrupt" {
 				t.Errorf("%s was killed too: %v", cmd.Args[0], cmd.ProcessState)
 			}
+		}
+	}
+}
+
+func TestSoakCutWithoutAKnownGatewayCutsNothing(t *testing.T) {
+	for name, answer := range map[string]string{"no default route": "", "no address": "default dev eth0\n", "no IP": "default via nowhere dev eth0\n"} {
+		m := newMaster(t)
+		m.node.Commands["ip"] = func(context.Context, []byte, []string) ([]byte, error) { return []byte(answer), nil }
+		if err := CutConnections(t.Context(), m); err == nil || !strings.Contains(strings.Join(m.connections, " "), "sk:1a") {
+			t.Errorf("%s: error %v, connections %v", name, err, m.connections)
 		}
 	}
 }

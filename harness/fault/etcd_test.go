@@ -56,6 +56,7 @@ func newMaster(t *testing.T) *master {
 	}
 	m.node.Commands["timeout"] = m.openssl
 	m.node.Commands["ss"] = m.ss
+	m.node.Commands["ip"] = defaultRoute
 	m.node.Intercept = m.intercept
 	return m
 }
@@ -72,6 +73,11 @@ func (m *master) openssl(_ context.Context, _ []byte, argv []string) ([]byte, er
 		content = m.healthy[served]
 	}
 	return []byte("CONNECTED(00000003)\n---\nServer certificate\n" + content + "---\n"), errors.New("exit status 1")
+}
+
+// defaultRoute answers as ip does on a node: the observers come in through 192.0.2.254.
+func defaultRoute(context.Context, []byte, []string) ([]byte, error) {
+	return []byte("default via 192.0.2.254 dev eth0 \n"), nil
 }
 
 func (m *master) ss(_ context.Context, _ []byte, argv []string) ([]byte, error) {

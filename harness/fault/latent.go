@@ -26,7 +26,7 @@ func endLatentPhase(ctx context.Context, clock clockwork.Clock, n cluster.Node) 
 	if err != nil {
 		return err
 	}
-	found, err := cutPorts(ctx, n, etcdClientPort, etcdPeerPort)
+	found, err := cutPorts(ctx, n, "", etcdClientPort, etcdPeerPort)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ func TestAPIIsGreenOnlyForStatus200AndOK(t *testing.T) {
 		{200, "ok", ""},
 		{200, "<html>a login page</html>", "not ok"},
 		{200, "", "not ok"},
-		{500, "[-]etcd failed", "status 500: [-]etcd failed"},
+		{500, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n", "status 500: [-]etcd failed: reason withheld"},
+		{503, "busy\nvery", "status 503: busy"},
 		{401, `{"kind":"Status","message":"Unauthorized"}`, "status 401: Unauthorized"},
 		{302, "", "status 302"},
 	} {

@@ -170,11 +170,21 @@ func decode(text []byte, out any) error {
 	return nil
 }
 
-// message is the reason in an API error's body.
+// message is the reason in the body of an error: a Status's message, the failed checks of /readyz (its lines that begin
+// with [-]), or the first line of anything else.
 func message(text []byte) string {
 	var s metav1.Status
 	if err := json.Unmarshal(text, &s); err == nil && s.Kind == "Status" {
 		return s.Message
+	}
+	var failed []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "[-]") {
+			failed = append(failed, strings.TrimSpace(line))
+		}
+	}
+	if len(failed) > 0 {
+		return strings.Join(failed, ", ")
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	return line[:min(len(line), 120)]

@@ -40,8 +40,10 @@ func DefaultTiming(name string) (Timing, error) {
 	return Timing{}, fmt.Errorf("no probe is called %q: the probes are %s", name, strings.Join(Names(), ", "))
 }
 
-// timing is zero for an unknown name. The dearest probe is schedule: a pod costs the cluster some 0.2 s of CPU, and on two
-// loaded cores may need several seconds to start, so it is rare and patient.
+// timing is zero for an unknown name. The dearest probe is schedule: a pod costs the cluster some 0.2 s of CPU, so it is
+// rare. It is also patient: once the API is back, a scheduler that lost its lease needs up to 17 s to lead again (lease 15 s,
+// retry 2 s), and a pod several seconds to start on two loaded cores. Nothing is asked more often than twice a second: a
+// record is judged by gaps of three intervals, and on two loaded cores this process may not run for a second.
 func timing(name string) Timing {
 	switch name {
 	case NameAPI:
@@ -49,11 +51,11 @@ func timing(name string) Timing {
 	case NameWrite:
 		return Timing{time.Second, 3 * time.Second}
 	case NameSchedule:
-		return Timing{5 * time.Second, 20 * time.Second}
+		return Timing{5 * time.Second, 30 * time.Second}
 	case NameNodes:
 		return Timing{time.Second, 2 * time.Second}
 	case NameSite:
-		return Timing{250 * time.Millisecond, time.Second}
+		return Timing{500 * time.Millisecond, time.Second}
 	}
 	return Timing{}
 }

@@ -45,8 +45,11 @@ func TestTheBordersOfTheJudgedTime(t *testing.T) {
 		{"last expected check three intervals before the end passes", func(_, tr *draft) {
 			tr.drop(func(e Event) bool { return isProbe("site")(e) && e.At > 50*s }).add(Event{Kind: Probe, Name: "site", At: 50 * s, OK: true})
 		}, Pass, ""},
-		{"symptom at the injection and at the end passes", func(u, _ *draft) {
-			u.each(is(Symptom), at(10*s)).add(Event{Kind: Symptom, At: 60 * s, OK: true})
+		{"symptom at the injection passes", func(u, _ *draft) { u.each(is(Symptom), at(10*s)) }, Pass, ""},
+		{"symptom at the end passes", func(u, _ *draft) { u.each(is(Symptom), at(60*s)) }, Pass, ""},
+		{"another cut after the end passes", func(_, tr *draft) { tr.add(Event{Kind: Cut, At: 56 * s}) }, Pass, ""},
+		{"recovery started at the injection passes", func(_, tr *draft) {
+			tr.each(isTool(RecoverStart), at(10*s))
 		}, Pass, ""},
 		{"symptom after the end", func(u, _ *draft) { u.each(is(Symptom), at(60*s+1)) }, Inconclusive, "symptom not seen"},
 		{"green answered when the hold begins passes", func(u, _ *draft) {
@@ -109,6 +112,13 @@ func TestAProbeThatStayedGreenDoesNotDelayTheRecovery(t *testing.T) {
 	tr := treatedOf(spec()).each(func(e Event) bool { return isProbe("site")(e) && e.At > 9*s }, func(e *Event) { e.Took = 14 * s })
 	if v := Evaluate(records(untreatedOf(spec()), tr), spec()); v.Verdict != Pass || *v.RecoverS != 9.02 {
 		t.Errorf("%s recover %v: %v", v.Verdict, v.RecoverS, v.Reasons)
+	}
+}
+
+func TestOnlyANamedProbeBites(t *testing.T) {
+	tr := treatedOf(spec()).set("site", 10*s, 11*s, false)
+	if v := Evaluate(records(untreatedOf(spec()), tr), spec()); v.Verdict != Pass || *v.DetectS != 0.8 {
+		t.Errorf("%s detect %v: %v", v.Verdict, v.DetectS, v.Reasons)
 	}
 }
 

@@ -82,11 +82,7 @@ func (j *judge) soaked(from time.Duration) bool {
 		j.doubt("the record has no phase %s", PhaseSoak)
 		return false
 	}
-	for _, e := range j.of(Cut, func(e Event) bool { return e.At >= soak && e.At <= j.end() }) {
-		j.mark("connections cut", e.At, "")
-		from = max(from, e.At)
-	}
-	j.cut(soak)
+	from = max(from, j.cut(soak))
 	if lasted := j.end() - from; lasted < j.spec.Soak {
 		j.doubt("the soak lasted %s of %s", words(max(0, lasted)), words(j.spec.Soak))
 	}
@@ -99,25 +95,27 @@ func (j *judge) soaked(from time.Duration) bool {
 	return len(j.doubts) == before
 }
 
-// cut checks that the connections were cut where the scenario says so, and that no cut failed.
-func (j *judge) cut(from time.Duration) {
-	done := false
-	for _, e := range j.of(Cut, func(e Event) bool { return e.At >= from && e.At <= j.end() }) {
-		if !e.OK {
-			j.doubtBecause(e.Error, "the connections were not cut in the soak")
-			return
-		}
-		done = true
-	}
-	if j.spec.Cut && !done {
+// cut checks that the connections were cut from a moment on where the scenario says so, and that no cut failed. It returns
+// when they were last cut.
+func (j *judge) cut(from time.Duration) (last time.Duration) {
+	cuts := j.of(Cut, func(e Event) bool { return e.At >= from && e.At <= j.end() })
+	if j.spec.Cut && len(cuts) == 0 {
 		j.doubt("the connections were not cut in the soak")
 	}
+	for _, e := range cuts {
+		if !e.OK {
+			j.doubtBecause(e.Error, "the connections were not cut in the soak")
+		}
+		j.mark("connections cut", e.At, "")
+		last = e.At
+	}
+	return last
 }
 
 // prevented checks a repair before any outage: nothing turned red, through the soak, which counts from the end of the
 // recover command.
 func (j *judge) prevented(start, exit *Event) {
-	if j.noRed("the outage was not prevented") || start == nil || exit == nil || !exit.OK {
+	if j.noRed("the outage was not prevented") || exit == nil || !exit.OK {
 		return
 	}
 	if !j.soaked(exit.At) {

@@ -104,7 +104,7 @@ func (j *judge) detection(from time.Duration) {
 	j.fail("nothing detected: no critical finding after the injection, expected %s", j.spec.Culprit)
 }
 
-// recovery checks what the tool said of its own recovery. nil is an event that is not there.
+// recovery checks what the tool said of its own recovery. nil is an event that is not there; no exit is without a start.
 func (j *judge) recovery() (start, exit *Event) {
 	in := func(name string) []Event {
 		return j.of(ToolEvent, func(e Event) bool { return e.Name == name && e.At >= j.after() && e.At <= j.end() })

@@ -25,7 +25,7 @@ func (s Spec) faults() []string {
 			bad("a pass needs the arm %s", a)
 		}
 	}
-	if s.Soak < 0 || s.Soak > longest {
+	if s.Soak <= 0 || s.Soak > longest {
 		bad("soak %s is out of range", s.Soak)
 	}
 	s.probeFaults(bad)

@@ -137,7 +137,9 @@ func TestASpecAtFaultIsInconclusive(t *testing.T) {
 			}
 		})
 	}
-	for _, sp := range []Spec{spec(), latent(), harmless()} {
+	noAPI := spec()
+	noAPI.Probes[0].Name, noAPI.Objectives = "write", []Objective{{Detect, s}, {Recover, s}}
+	for _, sp := range []Spec{spec(), latent(), harmless(), noAPI} {
 		if err := sp.Validate(); err != nil {
 			t.Error(err)
 		}

@@ -2,7 +2,9 @@ package tool
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -34,23 +36,47 @@ type Engine struct {
 	Host    string `json:"host,omitempty"`
 }
 
-// WriteContext writes the context file, for the owner alone.
+// WriteContext writes the context file, for the owner alone, in one step: a tool never reads half of it.
 func WriteContext(path string, c Context) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), ".context-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("context file: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.Write(append(text, '\n')); err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("context file %s: %w", path, err)
+	}
+	return nil
 }
 
-// environment is what a tool inherits: nothing by which it could find nov30's state or learn what is being run.
-func environment(parent []string, contextPath string, extra []string) []string {
+// inherited are the variables that a tool has of its parent's.
+var inherited = [...]string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TERM", "TZ"}
+
+// environment is what a tool inherits: nothing by which it could find nov30's state or learn what is being run. KUBECONFIG
+// names the cluster under test, so that a plain kubectl does not reach for ~/.kube.
+func environment(parent []string, p private, extra []string) []string {
 	var env []string
 	for _, pair := range parent {
-		switch name, _, _ := strings.Cut(pair, "="); name {
-		case "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TERM", "TZ":
-			env = append(env, pair)
+		name, _, _ := strings.Cut(pair, "=")
+		for _, allowed := range inherited {
+			if name == allowed {
+				env = append(env, pair)
+			}
 		}
 	}
-	return append(append(env, extra...), ContextVariable+"="+contextPath)
+	env = append(env, extra...)
+	if p.kubeconfig != "" {
+		env = append(env, "KUBECONFIG="+p.kubeconfig)
+	}
+	return append(env, ContextVariable+"="+p.context)
 }

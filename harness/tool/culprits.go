@@ -28,8 +28,9 @@ func Culprits() []string {
 
 // ValidCulprit tells whether a finding may blame that.
 func ValidCulprit(c string) bool {
-	if at := strings.IndexByte(c, '@'); at >= 0 {
-		return len(c) > at+1 && slices.Contains(culprits, c[:at+1])
+	head, node, perNode := strings.Cut(c, "@")
+	if !perNode {
+		return slices.Contains(culprits, c)
 	}
-	return slices.Contains(culprits, c)
+	return slices.Contains(culprits, head+"@") && node != "" && strings.Trim(node, "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
 }

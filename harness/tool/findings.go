@@ -2,72 +2,116 @@ package tool
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/nov30/nov30/harness/slo"
 )
 
 const (
-	lineMax  = 64 << 10 // a longer line is not a finding
-	linesMax = 10_000   // a detector that prints more has lost its mind; the rest is read and thrown away
+	lineMax     = 64 << 10 // bytes; a longer line is not a finding
+	detectMax   = 4 << 20  // bytes of output that are read
+	findingsMax = 10_000   // a detector that finds more has lost its mind
+	notesMax    = 3        // so many lines that are no findings are noted one by one
 )
 
-// errNotes are lines that are no findings: noted, not fatal, and never mistaken for one.
-var errNotes = errors.New("not a finding")
+// The longest texts of a finding, in bytes.
+const (
+	nameMax     = 253
+	evidenceMax = 1000
+)
+
+// errNoFinding is a line that is none: noted, not fatal, and never mistaken for one.
+var errNoFinding = errors.New("not a finding")
 
 // parseFinding reads one line of a detector. Unknown fields are allowed, so that a tool may say more than it must.
 func parseFinding(line []byte) (slo.ToolFinding, error) {
 	var f slo.ToolFinding
 	if err := json.Unmarshal(line, &f); err != nil {
-		return f, fmt.Errorf("%w: %w", errNotes, err)
+		return slo.ToolFinding{}, fmt.Errorf("%w: %w", errNoFinding, err)
 	}
 	if f.Severity != slo.Warning && f.Severity != slo.Critical {
-		return f, fmt.Errorf("%w: severity %.40q is neither warning nor critical", errNotes, f.Severity)
+		return slo.ToolFinding{}, fmt.Errorf("%w: severity %s is neither warning nor critical", errNoFinding, clean(fmt.Sprintf("%q", f.Severity), 40))
 	}
-	if f.Culprit == "" {
-		return f, fmt.Errorf("%w: it names no culprit", errNotes)
+	if strings.TrimSpace(f.Culprit) == "" {
+		return slo.ToolFinding{}, fmt.Errorf("%w: it names no culprit", errNoFinding)
 	}
+	f.Kind, f.Culprit = clean(f.Kind, nameMax), clean(f.Culprit, nameMax)
+	f.Node, f.Evidence = clean(f.Node, nameMax), clean(f.Evidence, evidenceMax)
 	return f, nil
 }
 
-// readFindings reads a detector's output to its end. Each finding goes to found; what is none is counted, and the first
-// of them goes to note.
-func readFindings(r io.Reader, found func(slo.ToolFinding), note func(string)) {
-	in := bufio.NewReaderSize(r, lineMax)
-	lines, bad := 0, 0
+// secrets are signs of a text that must not get into a record.
+var secrets = [...]string{"PRIVATE KEY", "client-key-data", "eyJhbGciOi"} // PEM, kubeconfig, the head of a signed token
+
+// clean makes a tool's text fit for a record: valid, bounded, and without keys and tokens.
+func clean(text string, max int) string {
+	for _, s := range secrets {
+		if strings.Contains(text, s) {
+			return "(withheld: it may hold a key or a token)"
+		}
+	}
+	if len(text) > max {
+		text = text[:max]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// detections reads a detector's output.
+type detections struct {
+	found func(slo.ToolFinding)
+	note  func(string)
+
+	lines, bad, findings int
+}
+
+// read reads until the end, or until detectMax bytes: from then on nothing is read, and a detector that floods its output
+// blocks instead of taking the machine's time from the probes.
+func (d *detections) read(r io.Reader) {
+	limited := &io.LimitedReader{R: r, N: detectMax}
+	in := bufio.NewReaderSize(limited, lineMax)
 	for {
 		line, err := in.ReadSlice('\n')
 		long := errors.Is(err, bufio.ErrBufferFull)
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long
 			_, err = in.ReadSlice('\n')
 		}
-		if len(line) > 0 {
-			lines++
-			f, reason := parseFinding(line)
-			switch {
-			case lines > linesMax:
-			case long:
-				reason = fmt.Errorf("%w: a line of more than %d bytes", errNotes, lineMax)
-				fallthrough
-			case reason != nil:
-				if bad++; bad == 1 {
-					note(fmt.Sprintf("detector: line %d: %v", lines, reason))
-				}
-			default:
-				found(f)
-			}
+		if line = bytes.TrimSpace(line); len(line) > 0 && limited.N > 0 {
+			d.line(line, long)
 		}
 		if err != nil {
 			break
 		}
 	}
-	if bad > 1 {
-		note(fmt.Sprintf("detector: %d lines were no findings", bad))
+	if limited.N == 0 {
+		d.note(fmt.Sprintf("detector: %d MiB of output; nothing after that was read", detectMax>>20))
 	}
-	if lines > linesMax {
-		note(fmt.Sprintf("detector: %d lines; those after %d were not read", lines, linesMax))
+	if d.bad > notesMax {
+		d.note(fmt.Sprintf("detector: %d of %d lines were no findings", d.bad, d.lines))
+	}
+	if d.findings > findingsMax {
+		d.note(fmt.Sprintf("detector: %d findings; those after %d were not recorded", d.findings, findingsMax))
+	}
+}
+
+// line handles one line; long says that it is only the beginning of one.
+func (d *detections) line(line []byte, long bool) {
+	d.lines++
+	f, err := parseFinding(line)
+	if long {
+		err = fmt.Errorf("%w: longer than %d bytes", errNoFinding, lineMax)
+	}
+	if err != nil {
+		if d.bad++; d.bad <= notesMax {
+			d.note(fmt.Sprintf("detector: line %d: %v", d.lines, err))
+		}
+		return
+	}
+	if d.findings++; d.findings <= findingsMax {
+		d.found(f)
 	}
 }

@@ -1,32 +1,26 @@
 package tool
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
-	"time"
 
 	"github.com/jonboulle/clockwork"
 
 	"github.com/nov30/nov30/harness/slo"
 )
 
-// stopGrace is what a process group gets between SIGTERM and SIGKILL.
-const stopGrace = 3 * time.Second
-
 // Run is what a tool is run with.
 type Run struct {
-	Context string          // path of the context file
+	Context string          // path of the context file; the tool gets a copy of it and of its kubeconfig
 	Env     []string        // beside the little that it inherits: how to reach the engine
-	Dir     string          // working directory
-	Detect  io.Writer       // takes the detector's standard error
-	Recover io.Writer       // takes all output of the recover command
-	Emit    func(slo.Event) // hears of starts, exits and findings; may be called concurrently
+	Dir     string          // working directory; empty: the private directory that holds the copies
+	Detect  io.Writer       // takes the beginning of the detector's standard error; nil: nobody
+	Recover io.Writer       // takes the beginning of all output of the recover command; nil: nobody
+	Emit    func(slo.Event) // hears of starts, exits, findings and notes, one at a time; At is the receiver's to set
 	Clock   clockwork.Clock
 }
 
@@ -34,139 +28,155 @@ type Run struct {
 type Running struct {
 	tool     Tool
 	run      Run
-	detector *exec.Cmd
-	exited   chan struct{}
-	stopping chan struct{}
+	private  private
+	detector *process
+	exited   chan struct{} // closed when the detector's last event is out
+	stopped  chan error    // how the detector took being stopped
+
+	alarm    sync.Once // guards the closing of critical
 	critical chan struct{}
-	once     sync.Once
+	stop     sync.Once // guards the closing of stopping
+	stopping chan struct{}
+
+	events sync.Mutex // held while an event is handed over
+
+	mu        sync.Mutex
+	recovered bool           // the recovery was started
+	recovery  sync.WaitGroup // and is under way
 }
 
-// Start starts the detector. That it cannot be started is an event and an error.
+// Start starts the detector. That it cannot be started is an event and an error, and nothing is left behind. After a
+// success Stop must be called.
 func Start(t Tool, r Run) (*Running, error) {
-	out, in, err := os.Pipe()
+	p, err := newPrivate(r.Context)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start %s: %w", t, err)
 	}
-	x := &Running{tool: t, run: r, exited: make(chan struct{}), stopping: make(chan struct{}), critical: make(chan struct{})}
-	x.detector = r.command(t.Detect, in, r.Detect)
-	err = x.detector.Start()
-	in.Close()
+	x := &Running{
+		tool: t, run: r, private: p, exited: make(chan struct{}), stopped: make(chan error, 1),
+		critical: make(chan struct{}), stopping: make(chan struct{}),
+	}
+	x.events.Lock() // the start is told before the first finding
+	err = x.detect()
 	r.Emit(event(slo.DetectStart, err))
+	x.events.Unlock()
 	if err != nil {
-		out.Close()
-		return nil, fmt.Errorf("start the detector of %s: %w", t, err)
+		return nil, errors.Join(fmt.Errorf("start the detector of %s: %w", t, err), p.remove())
 	}
-	go x.follow(out)
 	return x, nil
-}
-
-// follow turns output into events until the detector is gone.
-func (x *Running) follow(out *os.File) {
-	defer close(x.exited)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		readFindings(out, x.found, func(note string) { x.run.Emit(slo.Event{Kind: slo.Note, OK: true, Detail: note}) })
-	}()
-	err := x.detector.Wait()
-	// A child that was left behind may hold the pipe open for ever; it belongs to the group and goes with it.
-	killGroup(x.detector, syscall.SIGKILL)
-	select {
-	case <-read:
-	case <-x.run.Clock.After(stopGrace):
-		out.Close()
-		<-read
-	}
-	out.Close()
-	select {
-	case <-x.stopping: // the harness asked for it
-		err = nil
-	default:
-		if err == nil {
-			err = errors.New("the detector ended by itself")
-		}
-	}
-	x.run.Emit(event(slo.DetectExit, err))
-}
-
-func (x *Running) found(f slo.ToolFinding) {
-	x.run.Emit(slo.Event{Kind: slo.Finding, OK: true, Finding: &f})
-	if f.Severity == slo.Critical {
-		x.once.Do(func() { close(x.critical) })
-	}
 }
 
 // FirstCritical is closed at the first critical finding.
 func (x *Running) FirstCritical() <-chan struct{} { return x.critical }
 
-// Recover runs the recover command to its end or its deadline; a time-out is an error. What it left running is ended.
-func (x *Running) Recover(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cmd := x.run.command(x.tool.Recover, x.run.Recover, x.run.Recover)
-	err := cmd.Start()
-	x.run.Emit(event(slo.RecoverStart, err))
+// Stop ends whatever of the tool is still there: both process groups get SIGTERM, and SIGKILL after 3 s; what has left them
+// is killed. It returns when all of it is gone; there is no event after that. A second call does nothing.
+func (x *Running) Stop() {
+	x.stop.Do(func() {
+		x.mu.Lock()
+		close(x.stopping)
+		x.mu.Unlock()
+		x.stopped <- x.detector.stop(x.run.Clock)
+		<-x.exited
+		x.recovery.Wait()
+		killed, err := killStrays(x.private.context)
+		if killed > 0 {
+			x.note(fmt.Sprintf("the tool left %d processes outside its process group; they were killed", killed))
+		}
+		if err = errors.Join(err, x.private.remove()); err != nil {
+			x.note(fmt.Sprintf("the tool could not be removed: %v", err))
+		}
+	})
+}
+
+// detect starts the detector and what reads it.
+func (x *Running) detect() error {
+	out, err := newStream((&detections{found: x.found, note: x.note}).read)
 	if err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	limit := x.tool.Deadlines.Recover.Duration
-	select {
-	case err = <-done:
-		killGroup(cmd, syscall.SIGKILL)
-	case <-x.run.Clock.After(limit):
-		err = fmt.Errorf("the recover command did not end within %s", limit)
-		endGroup(x.run.Clock, cmd, done)
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		endGroup(x.run.Clock, cmd, done)
+	errs, err := x.log("detector", x.run.Detect)
+	if err != nil {
+		out.drain(x.run.Clock)
+		return err
 	}
-	x.run.Emit(event(slo.RecoverExit, err))
-	return err
+	cmd := x.command(x.tool.Detect)
+	cmd.Stdout, cmd.Stderr = out.write, errs.write
+	if x.detector, err = start(cmd); err != nil {
+		out.drain(x.run.Clock)
+		errs.drain(x.run.Clock)
+		return err
+	}
+	out.started()
+	errs.started()
+	go x.follow(out, errs)
+	return nil
 }
 
-// Stop ends the detector: SIGTERM to its process group, SIGKILL when it has not gone. It returns when it is gone.
-func (x *Running) Stop() {
-	x.once.Do(func() {}) // nothing is critical any more
-	close(x.stopping)
-	killGroup(x.detector, syscall.SIGTERM)
+// follow waits for the detector's end and tells of it after all that it has printed.
+func (x *Running) follow(out, errs *stream) {
+	defer close(x.exited)
+	<-x.detector.done
+	asked := false
 	select {
-	case <-x.exited:
-	case <-x.run.Clock.After(stopGrace):
-		killGroup(x.detector, syscall.SIGKILL)
-		<-x.exited
+	case <-x.stopping:
+		asked = true
+	default:
+	}
+	out.drain(x.run.Clock)
+	errs.drain(x.run.Clock)
+	if !asked {
+		x.emit(event(slo.DetectExit, endedByItself(x.detector.err)))
+		return
+	}
+	e := event(slo.DetectExit, nil)
+	if err := <-x.stopped; err != nil {
+		e.Detail = err.Error()
+	}
+	x.emit(e)
+}
+
+// endedByItself is the error of a detector that did not run to the end of the arm, whatever its exit code.
+func endedByItself(err error) error {
+	if err == nil {
+		return errors.New("the detector ended by itself")
+	}
+	return fmt.Errorf("the detector ended by itself: %w", err)
+}
+
+func (x *Running) found(f slo.ToolFinding) {
+	x.emit(slo.Event{Kind: slo.Finding, OK: true, Finding: &f})
+	if f.Severity == slo.Critical {
+		x.alarm.Do(func() { close(x.critical) })
 	}
 }
 
-// command prepares a command in a process group of its own. Output goes to files or is copied; WaitDelay keeps a child
-// that holds the pipe from blocking.
-func (r Run) command(c Command, out, errs io.Writer) *exec.Cmd {
+// log makes a stream whose beginning goes to w.
+func (x *Running) log(of string, w io.Writer) (*stream, error) {
+	return newStream(func(r io.Reader) {
+		if keep(w, r) {
+			x.note(fmt.Sprintf("%s: its log is incomplete; at most %d MiB are kept", of, outputMax>>20))
+		}
+	})
+}
+
+// command prepares one of the tool's commands.
+func (x *Running) command(c Command) *exec.Cmd {
 	cmd := exec.Command(c.Exec[0], c.Exec[1:]...)
-	cmd.Env = environment(os.Environ(), r.Context, r.Env)
-	cmd.Dir = r.Dir
-	cmd.Stdout, cmd.Stderr = out, errs
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = stopGrace
+	cmd.Env = environment(os.Environ(), x.private, x.run.Env)
+	if cmd.Dir = x.run.Dir; cmd.Dir == "" {
+		cmd.Dir = x.private.dir
+	}
 	return cmd
 }
 
-// endGroup ends a command that overstayed and waits until it is gone.
-func endGroup(clock clockwork.Clock, cmd *exec.Cmd, done <-chan error) {
-	killGroup(cmd, syscall.SIGTERM)
-	select {
-	case <-done:
-	case <-clock.After(stopGrace):
-	}
-	killGroup(cmd, syscall.SIGKILL)
-	select {
-	case <-done:
-	case <-clock.After(2 * stopGrace):
-	}
+func (x *Running) emit(e slo.Event) {
+	x.events.Lock()
+	defer x.events.Unlock()
+	x.run.Emit(e)
 }
 
-// killGroup signals the group that command made for itself; only such groups are ever signalled.
-func killGroup(cmd *exec.Cmd, s syscall.Signal) { _ = syscall.Kill(-cmd.Process.Pid, s) }
+func (x *Running) note(text string) { x.emit(slo.Event{Kind: slo.Note, OK: true, Detail: text}) }
 
 func event(name string, err error) slo.Event {
 	e := slo.Event{Kind: slo.ToolEvent, Name: name, OK: err == nil}

@@ -28,13 +28,18 @@ type Command struct {
 	Exec []string `json:"exec"`
 }
 
-// Deadlines bound the tool's commands.
+// Deadlines are the times within which the tool's makers say it is done. A recover command that takes longer is ended;
+// Detect, from the bite to the first critical finding, is for whoever waits for that.
 type Deadlines struct {
+	Detect  metav1.Duration `json:"detect"`  // 0 means DefaultDetect
 	Recover metav1.Duration `json:"recover"` // 0 means DefaultRecover
 }
 
-// DefaultRecover is how long a recover command may take that sets no deadline.
-const DefaultRecover = 2 * time.Minute
+// The deadlines of a tool file that sets none.
+const (
+	DefaultDetect  = time.Minute
+	DefaultRecover = 2 * time.Minute
+)
 
 // maxDeadline keeps a typing mistake from blocking a night's run.
 const maxDeadline = time.Hour
@@ -59,28 +64,59 @@ func Load(path string, dirs ...string) (Tool, error) {
 	return t, nil
 }
 
+// fields is what a mistyped tool file is answered with.
+const fields = `the fields are name, version, detect.exec, recover.exec, deadlines.detect and deadlines.recover; exec is a ` +
+	`list of strings, a deadline is text such as 120s`
+
 // Parse reads the text of a tool file, strictly: an unknown field is an error.
 func Parse(text []byte) (Tool, error) {
 	var t Tool
 	if err := yaml.UnmarshalStrict(text, &t); err != nil {
-		return Tool{}, err
+		return Tool{}, fmt.Errorf("%w (%s)", err, fields)
+	}
+	if t.Deadlines.Detect.Duration == 0 {
+		t.Deadlines.Detect.Duration = DefaultDetect
 	}
 	if t.Deadlines.Recover.Duration == 0 {
 		t.Deadlines.Recover.Duration = DefaultRecover
 	}
+	if err := t.check(); err != nil {
+		return Tool{}, err
+	}
+	return t, nil
+}
+
+// check names every field that must be mended.
+func (t Tool) check() error {
 	var errs []error
 	if strings.TrimSpace(t.Name) == "" {
-		errs = append(errs, errors.New("name: give the tool a name"))
+		errs = append(errs, errors.New("name: missing; give the tool a name"))
 	}
-	for field, c := range map[string]Command{"detect": t.Detect, "recover": t.Recover} {
-		if len(c.Exec) == 0 || c.Exec[0] == "" {
-			errs = append(errs, fmt.Errorf("%s.exec: give a program, for example %s: {exec: [my-tool, %s]}", field, field, field))
+	if strings.TrimSpace(t.Version) == "" {
+		errs = append(errs, errors.New("version: missing; give the tool's version, for example version: v1"))
+	}
+	errs = append(errs, t.Detect.check("detect"), t.Recover.check("recover"),
+		checkDeadline("detect", t.Deadlines.Detect.Duration), checkDeadline("recover", t.Deadlines.Recover.Duration))
+	return errors.Join(errs...)
+}
+
+func (c Command) check(field string) error {
+	if len(c.Exec) == 0 || c.Exec[0] == "" {
+		return fmt.Errorf("%s.exec: missing; give a program, for example %s: {exec: [my-tool, %s]}", field, field, field)
+	}
+	for i, arg := range c.Exec {
+		if strings.ContainsRune(arg, 0) {
+			return fmt.Errorf("%s.exec[%d]: holds a zero byte, which no argument can", field, i)
 		}
 	}
-	if d := t.Deadlines.Recover.Duration; d < time.Second || d > maxDeadline {
-		errs = append(errs, fmt.Errorf("deadlines.recover: %s is not between 1s and %s", d, maxDeadline))
+	return nil
+}
+
+func checkDeadline(field string, d time.Duration) error {
+	if d < time.Second || d > maxDeadline {
+		return fmt.Errorf("deadlines.%s: %v is not between 1s and %v", field, d, maxDeadline)
 	}
-	return t, errors.Join(errs...)
+	return nil
 }
 
 // Resolve finds the tool's programs: a name with a slash relative to dir, one without in dirs and then in PATH.
@@ -101,18 +137,24 @@ func (c *Command) resolve(field, dir string, dirs []string) error {
 		for _, d := range dirs {
 			candidates = append(candidates, filepath.Join(d, name))
 		}
-		candidates = append(candidates, name)
 	}
 	for _, candidate := range candidates {
-		path, err := exec.LookPath(candidate)
+		// Absolute first: a candidate without a slash would be looked for in PATH.
+		path, err := filepath.Abs(candidate)
 		if err != nil {
-			continue
-		}
-		if path, err = filepath.Abs(path); err != nil {
 			return err
 		}
-		c.Exec = append([]string{path}, c.Exec[1:]...)
-		return nil
+		if path, err = exec.LookPath(path); err == nil {
+			c.Exec = append([]string{path}, c.Exec[1:]...)
+			return nil
+		}
+	}
+	if !strings.ContainsRune(name, filepath.Separator) {
+		if path, err := exec.LookPath(name); err == nil {
+			c.Exec = append([]string{path}, c.Exec[1:]...)
+			return nil
+		}
+		candidates = append(candidates, "PATH")
 	}
 	return fmt.Errorf("%s.exec: no executable %q (looked for %s); build it or give its path", field, name, strings.Join(candidates, ", "))
 }

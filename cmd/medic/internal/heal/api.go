@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	readyInRow   = 3                      // answers 200, each on a new connection
-	readyEvery   = 200 * time.Millisecond // between two attempts
-	backoffAfter = 12 * time.Second       // then it is asked whether the apiserver is in back-off once more
-	backoffEvery = 3 * time.Second
+	readyInRow = 3                      // answers 200, each on a new connection
+	readyEvery = 200 * time.Millisecond // between two attempts
 )
 
 // apiStep is R5.
@@ -75,7 +73,7 @@ func (r *run) canAsk() error {
 
 // waitReady waits until the API answers on new connections and serves what was renewed.
 func (r *run) waitReady(act context.Context) error {
-	b := &backoff{run: r, act: act, next: r.h.Clock.Now().Add(backoffAfter)}
+	help := newNudge(r, act)
 	row := 0
 	return r.until(act, r.h.ReadyWithin, readyEvery, func(ctx context.Context) error {
 		if err := r.h.API.Ready(ctx); err != nil {
@@ -84,39 +82,11 @@ func (r *run) waitReady(act context.Context) error {
 			if errors.As(err, &conf) {
 				return &finalError{err}
 			}
-			return errors.Join(fmt.Errorf("the API is not ready: %s", netreason.Text(err)), b.clear())
+			return errors.Join(fmt.Errorf("the API is not ready: %s", netreason.Text(err)), help.apiserver(err))
 		}
 		if row++; row < readyInRow {
 			return fmt.Errorf("the API was ready only %d times in a row", row)
 		}
 		return r.each(func(n *nodeRun) error { return r.servesNew(ctx, n, n.api) })
-	})
-}
-
-// backoff clears the kubelet's back-off once more when the apiserver has come and gone again: its first start may have
-// fallen into the time before etcd served.
-type backoff struct {
-	run     *run
-	act     context.Context
-	next    time.Time
-	cleared bool
-}
-
-func (b *backoff) clear() error {
-	now := b.run.h.Clock.Now()
-	if b.cleared || now.Before(b.next) {
-		return nil
-	}
-	b.next = now.Add(backoffEvery)
-	return b.run.each(func(n *nodeRun) error {
-		if err := b.run.nodeFacts(b.act, n); err != nil {
-			return err
-		}
-		if !slices.Contains(n.down, "kube-apiserver") {
-			return nil
-		}
-		b.cleared = true
-		b.run.say("        the apiserver of %s is in back-off: its kubelet is restarted once more", n.node.Name)
-		return b.run.restartKubelet(b.act, n)
 	})
 }

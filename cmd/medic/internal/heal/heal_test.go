@@ -206,6 +206,20 @@ func TestHealClearsTheBackOffOnceMore(t *testing.T) {
 	}
 }
 
+func TestHealRestartsAnAPIServerThatDoesNotFindEtcdAgain(t *testing.T) {
+	t.Parallel()
+	c := testcluster.New(t)
+	expireEtcd(c)
+	c.Stuck = true
+	err, account, took := run(t, c)
+	if err != nil || took < 8*time.Second || took > 12*time.Second {
+		t.Errorf("%v, %s\n%s", err, took, account)
+	}
+	if got := string(c.Read(cp, "/killed")); got != "-KILL -x kube-apiserver\n" {
+		t.Errorf("killed %q", got)
+	}
+}
+
 func TestHealUsesNoConfigWhereThereIsNoneAndTheGivenOne(t *testing.T) {
 	t.Parallel()
 	c := testcluster.New(t)

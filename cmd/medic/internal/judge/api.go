@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/nov30/nov30/cmd/medic/internal/finding"
 	"github.com/nov30/nov30/cmd/medic/internal/kubeapi"
@@ -34,10 +33,7 @@ func apiState(r look.Result[kubeapi.Status]) apiView {
 	case r.Err != nil:
 		v.failing = netreason.Text(r.Err)
 	case r.Value.Code != http.StatusOK && (r.Value.Code >= 500 || r.Value.Code < 400):
-		v.failing = fmt.Sprintf("/readyz answers %d", r.Value.Code)
-		if len(r.Value.Failing) > 0 {
-			v.failing += ", failing: " + strings.Join(r.Value.Failing, " ")
-		}
+		v.failing = (&kubeapi.NotReadyError{Code: r.Value.Code, Failing: r.Value.Failing}).Error()
 	case r.Value.Code != http.StatusOK:
 		v.blind = append(v.blind, fmt.Sprintf("the API: /readyz refuses the bastion's kubeconfig with %d", r.Value.Code))
 	}

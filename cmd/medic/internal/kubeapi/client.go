@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -64,11 +65,32 @@ func (c *Client) Look(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Ready asks for /readyz on a new connection and returns nil when the answer is 200.
-func (c *Client) Ready(ctx context.Context) error {
+// NotReadyError is an API that answers, but not with 200.
+type NotReadyError struct {
+	Code    int
+	Failing []string // the checks that /readyz names as failed
+}
+
+func (e *NotReadyError) Error() string {
+	s := fmt.Sprintf("/readyz answers %d", e.Code)
+	if len(e.Failing) > 0 {
+		s += ", failing: " + strings.Join(e.Failing, " ")
+	}
+	return s
+}
+
+// Ready asks for /readyz on a new connection and returns nil when the answer is 200, a *NotReadyError when it is another
+// one.
+func (c *Client) Ready(ctx context.Context) error { return c.ReadyAt(ctx, "") }
+
+// ReadyAt is Ready for the one apiserver at host:port; empty: the server that the kubeconfig names.
+func (c *Client) ReadyAt(ctx context.Context, endpoint string) error {
 	k, err := LoadKubeconfig(c.Path)
 	if err != nil {
 		return err
+	}
+	if endpoint != "" {
+		k.Server, k.ServerName = &url.URL{Scheme: "https", Host: endpoint}, ""
 	}
 	web, done := c.fresh(k)
 	defer done()
@@ -77,16 +99,9 @@ func (c *Client) Ready(ctx context.Context) error {
 		return err
 	}
 	if code != http.StatusOK {
-		return fmt.Errorf("/readyz answers %d%s", code, named(failing(body)))
+		return &NotReadyError{code, failing(body)}
 	}
 	return nil
-}
-
-func named(checks []string) string {
-	if len(checks) == 0 {
-		return ""
-	}
-	return ", failing: " + strings.Join(checks, " ")
 }
 
 // fresh makes an HTTP client with no connection yet; done closes those it has opened.

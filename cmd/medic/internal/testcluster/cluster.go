@@ -46,6 +46,7 @@ type Cluster struct {
 	deaf     map[string]bool      // endpoints that refuse connections
 	frozen   map[string]tls.Certificate
 	store    map[string][]byte // etcd's content
+	Stuck    bool              // the apiserver answers, but does not find etcd again until it is killed
 	Forget   bool              // etcd loses what is put
 	Chatter  []string          // every command but scripts
 }

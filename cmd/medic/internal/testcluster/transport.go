@@ -78,6 +78,7 @@ restart) echo x >> "$ROOT/restarts";;
 is-active) echo active;;
 esac
 `
+	pkillScript = "#!/bin/sh\necho \"$@\" >> \"$ROOT/killed\"\n"
 )
 
 func (c *Cluster) stubs() {
@@ -85,6 +86,7 @@ func (c *Cluster) stubs() {
 		c.Program(n.Name, "in", inScript)
 		c.Program(n.Name, "kubeadm", kubeadmScript)
 		c.Program(n.Name, "systemctl", systemctlScript)
+		c.Program(n.Name, "pkill", pkillScript)
 	}
 }
 

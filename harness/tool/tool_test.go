@@ -1,0 +1,165 @@
+package tool
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	toolsfs "github.com/nov30/nov30/fixtures/tools"
+	"github.com/nov30/nov30/harness/slo"
+)
+
+const good = "name: x\nversion: v1\ndetect: {exec: [sh, -c, watch]}\nrecover: {exec: [./heal]}\ndeadlines: {detect: 90s, recover: 3m}\n"
+
+func TestAToolFileIsReadAndItsProgramsFound(t *testing.T) {
+	dir, first := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "x.yaml"), []byte(good), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "heal"), nil, 0o700))
+	must(t, os.WriteFile(filepath.Join(first, "sh"), nil, 0o700))
+	tool, err := Load(filepath.Join(dir, "x.yaml"), first)
+	must(t, err)
+	if tool.Detect.Exec[0] != filepath.Join(first, "sh") || tool.Recover.Exec[0] != filepath.Join(dir, "heal") || len(tool.Detect.Exec) != 3 {
+		t.Errorf("programs %v %v", tool.Detect, tool.Recover)
+	}
+	if tool.Deadlines.Detect.Duration != 90*time.Second || tool.Deadlines.Recover.Duration != 3*time.Minute || tool.String() != "x v1" {
+		t.Errorf("%+v", tool)
+	}
+	tool, err = Load(filepath.Join(dir, "x.yaml"))
+	must(t, err)
+	if !filepath.IsAbs(tool.Detect.Exec[0]) || filepath.Base(tool.Detect.Exec[0]) != "sh" {
+		t.Errorf("not found in PATH: %v", tool.Detect)
+	}
+}
+
+func TestARelativeToolFileInTheWorkingDirectoryFindsItsOwnProgram(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	must(t, os.WriteFile("x.yaml", []byte(good), 0o600))
+	must(t, os.WriteFile("heal", nil, 0o700))
+	tool, err := Load("x.yaml")
+	must(t, err)
+	if got, _ := filepath.EvalSymlinks(tool.Recover.Exec[0]); got == "" || filepath.Base(got) != "heal" || !filepath.IsAbs(tool.Recover.Exec[0]) {
+		t.Errorf("got %v", tool.Recover)
+	}
+}
+
+func TestABadToolFileIsAnErrorThatNamesFileFieldAndFix(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"name: x", "name: ''", "name: missing; give the tool a name"},
+		{"version: v1\n", "", "version: missing"},
+		{"{exec: [sh, -c, watch]}", "{}", "detect.exec: missing; give a program"},
+		{"[./heal]", "['']", "recover.exec: missing"},
+		{"[./heal]", "./heal", "exec is a list of strings"},
+		{"[./heal]", "[./gone]", `recover.exec: no executable "./gone"`},
+		{"[sh,", "[nov30-no-such-program,", `no executable "nov30-no-such-program" (looked for /d/nov30-no-such-program, PATH)`},
+		{"detect: {", "detct: {", `unknown field "detct"`},
+		{"90s", "ninety", "deadline is text such as 120s"},
+		{"90s", "120", "deadline is text such as 120s"},
+		{"90s", "10ms", "deadlines.detect: 10ms is not between 1s and 1h0m0s"},
+		{"3m", "2h", "deadlines.recover: 2h0m0s is not between"},
+		{"3m", "-3m", "deadlines.recover"},
+		{"name: x", "name: x\nname: y", `key "name" already set`},
+	} {
+		path := filepath.Join(t.TempDir(), "x.yaml")
+		must(t, os.WriteFile(path, []byte(strings.Replace(good, c.old, c.new, 1)), 0o600))
+		_, err := Load(path, "/d")
+		wantError(t, err, path, c.want)
+	}
+	_, err := Load("/nowhere.yaml")
+	wantError(t, err, "/nowhere.yaml")
+}
+
+func TestTheShippedToolsAreValid(t *testing.T) {
+	names, err := fs.Glob(toolsfs.FS, "*.yaml")
+	must(t, err)
+	if len(names) < 3 {
+		t.Fatalf("only %v", names)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(toolsfs.FS, name)
+		must(t, err)
+		tool, err := Parse(text)
+		must(t, err)
+		if tool.Name+".yaml" != name {
+			t.Errorf("%s is called %s", name, tool.Name)
+		}
+	}
+}
+
+func TestTheDoublesAreFoundWhereTheyLie(t *testing.T) {
+	for _, name := range []string{"nothing.yaml", "liar.yaml"} {
+		_, err := Load(filepath.Join("../../fixtures/tools", name))
+		must(t, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("name: [1]"))
+	f.Add([]byte("detect: {exec: [\"\\0\"]}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		tool, err := Parse(text)
+		if err == nil && (tool.Name == "" || tool.Version == "" || len(tool.Detect.Exec) == 0 || len(tool.Recover.Exec) == 0 ||
+			tool.Deadlines.Detect.Duration < time.Second || tool.Deadlines.Recover.Duration < time.Second) {
+			t.Fatalf("%q gives %+v", text, tool)
+		}
+	})
+}
+
+func TestOnlyTheListsCulpritsAreValid(t *testing.T) {
+	for _, c := range Culprits() {
+		if !ValidCulprit(strings.Replace(c, "@NODE", "@nov30-x-worker", 1)) {
+			t.Errorf("%s is not valid", c)
+		}
+		if strings.Contains(c, "@") && ValidCulprit(strings.TrimSuffix(c, "@NODE")) {
+			t.Errorf("%s is valid without a node", c)
+		}
+	}
+	for _, c := range []string{"", "etcd", "etcd/server@n", "clock@", "clock@a@b", "clock@a b", "clock@A", "@n", "CA", "ca ", "node"} {
+		if ValidCulprit(c) {
+			t.Errorf("%q is valid", c)
+		}
+	}
+}
+
+func TestAFindingIsCleanedForTheRecord(t *testing.T) {
+	long := strings.Repeat("ü", 3000)
+	f, err := parseFinding([]byte(`{"severity":"warning","kind":"k","culprit":"ca","node":"n","evidence":"` + long + `","more":[1]}`))
+	must(t, err)
+	if len(f.Evidence) > evidenceMax || !strings.HasPrefix(long, f.Evidence) || f.Evidence == "" {
+		t.Errorf("evidence of %d bytes", len(f.Evidence))
+	}
+	for _, secret := range []string{"-----BEGIN RSA PRIVATE KEY-----\\nMII", "client-key-data: abc", "token eyJhbGciOiJSUzI1"} {
+		f, err := parseFinding([]byte(`{"severity":"critical","culprit":"ca","evidence":"` + secret + `"}`))
+		must(t, err)
+		if f.Evidence != "(withheld: it may hold a key or a token)" {
+			t.Errorf("evidence %q", f.Evidence)
+		}
+	}
+	for _, line := range []string{"", "null", "[]", "1", `"x"`, "{", `{"severity":"critical"}`, `{"severity":"critical","culprit":" "}`,
+		`{"severity":"CRITICAL","culprit":"ca"}`, `{"culprit":"ca"}`, `{"severity":1,"culprit":"ca"}`, `{"severity":"critical","culprit":"ca"} x`} {
+		if f, err := parseFinding([]byte(line)); err == nil {
+			t.Errorf("%q gives %+v", line, f)
+		}
+	}
+}
+
+func FuzzFindings(f *testing.F) {
+	f.Add([]byte(critical + "\n\n{}\n" + `{"severity":"critical","culprit":"\ud800","evidence":"PRIVATE KEY"}`))
+	f.Add([]byte(strings.Repeat("x", lineMax+1)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		notes := 0
+		d := detections{note: func(string) { notes++ }, found: func(f slo.ToolFinding) {
+			if f.Culprit == "" && f.Severity == "" || len(f.Culprit) > nameMax || len(f.Evidence) > evidenceMax || strings.Contains(f.Evidence, "PRIVATE KEY") {
+				t.Fatalf("%+v", f)
+			}
+		}}
+		d.read(strings.NewReader(string(text)))
+		if notes > notesMax+1 || d.bad+d.findings != d.lines {
+			t.Fatalf("%d notes, %+v", notes, d)
+		}
+	})
+}
