@@ -294,10 +294,10 @@ func TestChildrenLeftBehindAreGone(t *testing.T) {
 	x := s.start(`sleep 61 & echo $! >$S/child
 (trap '' TERM; echo $(exec sh -c 'echo $PPID') >$S/deaf; while :; do sleep 62; done) &
 setsid sh -c 'echo $$ >$S/stray; exec sleep 63' &
-wait`, `sleep 64 & echo $! >$S/helper; exit 0`)
+wait`, `sleep 64 & echo $! >$S/left; exit 0`)
 	child, deaf, stray := s.pid("child"), s.pid("deaf"), s.pid("stray")
 	must(t, x.Recover(t.Context()))
-	s.gone(s.pid("helper"))
+	s.gone(s.pid("left"))
 	began := time.Now()
 	x.Stop()
 	for _, pid := range []int{child, deaf, stray} {
