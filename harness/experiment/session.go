@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jonboulle/clockwork"
 
@@ -61,6 +62,7 @@ type Session struct {
 	Dir string // Out/RUN
 
 	provider cluster.Provider
+	clusters atomic.Int64 // made so far
 	release  func()
 	mu       sync.Mutex
 	results  report.Results

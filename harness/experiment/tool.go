@@ -65,8 +65,8 @@ func (x *armRun) startTool(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Env: x.Engine.Env(), Dir: x.dir, Detect: detect, Recover: recover,
-		Emit: x.emit, Clock: x.Clock})
+	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Env: x.Engine.Env(), Detect: detect, Recover: recover,
+		Emit: x.emit, Clock: x.Clock}) // no Dir: x.dir would tell the scenario's name
 	if err != nil {
 		return err
 	}
@@ -105,23 +105,25 @@ func (x *armRun) output(name string) (*os.File, error) {
 	return f, err
 }
 
-// recover waits for the first critical finding and runs the recover command. What the tool does not do is for the record
-// to show; only an interrupt is an error.
-func (x *armRun) recover(ctx context.Context, deadline time.Time) error {
+// recover waits for the first critical finding and runs the recover command; it says whether there was one. What the tool
+// does not do is for the record to show; only an interrupt is an error.
+func (x *armRun) recover(ctx context.Context, deadline time.Time) (alarmed bool, err error) {
+	wait := min(x.Clock.Until(deadline), x.Tool.Deadlines.Detect.Duration)
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-x.Clock.After(x.Clock.Until(deadline)):
-		return nil
+		return false, context.Cause(ctx)
+	case <-x.Clock.After(wait):
+		x.say("+%5.1f s  no critical finding within %s", x.Clock.Since(x.start).Seconds(), wait.Round(time.Second))
+		return false, nil
 	case <-x.tool.FirstCritical():
 	}
 	x.say("+%5.1f s  the tool alarms and recovers", x.Clock.Since(x.start).Seconds())
-	err := x.tool.Recover(ctx)
+	err = x.tool.Recover(ctx)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return true, context.Cause(ctx)
 	}
 	x.say("+%5.1f s  the recover command has ended: %v", x.Clock.Since(x.start).Seconds(), errOr(err, "it believes it is done"))
-	return nil
+	return true, nil
 }
 
 func errOr(err error, otherwise string) string {

@@ -17,7 +17,8 @@ const soakSlack = 6 * time.Second
 func (x *armRun) treat(ctx context.Context, injected time.Time) error {
 	x.phase(slo.PhaseRecover)
 	deadline := injected.Add(or(x.scenario.Timeout, DefaultTimeout))
-	if err := x.recover(ctx, deadline); err != nil {
+	alarmed, err := x.recover(ctx, deadline)
+	if err != nil || !alarmed {
 		return err
 	}
 	recovered, err := x.awaitGreen(ctx, deadline)

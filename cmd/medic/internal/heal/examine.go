@@ -47,13 +47,16 @@ var (
 	}
 )
 
+// examineBudget is how long the first look may take. It is short: an API that hangs must not delay its repair.
+const examineBudget = 2 * time.Second
+
 // examine looks at everything once, prints what was found, and learns what each control-plane node needs.
 func (r *run) examine(act context.Context) error {
 	const within, every = 10 * time.Second, 500 * time.Millisecond
 	j := judge.New(r.h.Clock)
 	var seen look.Snapshot
-	err := r.until(act, within, every, func(ctx context.Context) error {
-		seen = r.h.Look.Round(ctx, 2*time.Second)
+	err := r.until(act, within, every, func(context.Context) error {
+		seen = r.h.Look.Round(act, examineBudget) // a look that is slower than one attempt goes on
 		return filesOfControlPlanes(seen)
 	})
 	if err != nil {

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 
 	"github.com/nov30/nov30/cmd/medic/internal/heal"
 	"github.com/nov30/nov30/cmd/medic/internal/kubeapi"
 	"github.com/nov30/nov30/cmd/medic/internal/look"
 	"github.com/nov30/nov30/cmd/medic/internal/testcluster"
 	"github.com/nov30/nov30/cmd/medic/internal/testpki"
+	"github.com/nov30/nov30/cmd/medic/internal/transport"
 )
 
 const cp = testcluster.ControlPlane
@@ -217,6 +221,37 @@ func TestHealRestartsAnAPIServerThatDoesNotFindEtcdAgain(t *testing.T) {
 	}
 	if got := string(c.Read(cp, "/killed")); got != "-KILL -x kube-apiserver\n" {
 		t.Errorf("killed %q", got)
+	}
+}
+
+// slow is a transport whose every command takes some time more.
+type slow struct {
+	transport.Transport
+	clock clockwork.Clock
+	by    time.Duration
+}
+
+func (s slow) Exec(ctx context.Context, node string, stdin io.Reader, argv ...string) ([]byte, error) {
+	select {
+	case <-s.clock.After(s.by):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return s.Transport.Exec(ctx, node, stdin, argv...)
+}
+
+func TestHealCopesWithSlowCommands(t *testing.T) {
+	t.Parallel()
+	c := testcluster.New(t)
+	expireEtcd(c)
+	c.Cut()
+	err, account, _ := run(t, c, func(h *heal.Healer) {
+		h.Transport = slow{h.Transport, c.Clock, 3500 * time.Millisecond}
+		h.Look = look.New(c.Target, h.Transport, h.API, c.Dial, c.Clock)
+		h.VerifyWithin = 30 * time.Second
+	})
+	if err != nil {
+		t.Errorf("%v\n%s", err, account)
 	}
 }
 

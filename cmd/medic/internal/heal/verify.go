@@ -26,8 +26,8 @@ func (r *run) verify(act context.Context) error {
 	j := judge.New(r.h.Clock)
 	begun, same := r.h.Clock.Now(), 0
 	var last judge.Verdict
-	err := r.until(act, r.h.VerifyWithin, verifyEvery, func(ctx context.Context) error {
-		s := r.h.Look.Round(ctx, 3*time.Second)
+	err := r.until(act, r.h.VerifyWithin, verifyEvery, func(context.Context) error {
+		s := r.h.Look.Round(act, look.Patience)
 		last = j.Round(s)
 		err := unhealthy(s, last)
 		if err == nil {

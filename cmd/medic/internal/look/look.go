@@ -22,6 +22,9 @@ const (
 	apiTimeout       = 5 * time.Second
 )
 
+// Patience is a budget within which every look of a round ends, if only by its time-out.
+const Patience = 10 * time.Second
+
 // Snapshot is what was known at the end of a round.
 type Snapshot struct {
 	Began time.Time  // of the round

@@ -40,7 +40,7 @@ func (o *Observer) Diagnose(ctx context.Context) (Report, error) {
 	j := judge.New(o.Clock)
 	over := o.Clock.Now().Add(diagnoseWithin)
 	for {
-		s := o.Look.Round(ctx, diagnoseEvery*2)
+		s := o.Look.Round(ctx, look.Patience)
 		v := j.Round(s)
 		if ctx.Err() != nil {
 			return Report{}, ctx.Err()

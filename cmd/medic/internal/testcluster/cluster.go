@@ -48,7 +48,6 @@ type Cluster struct {
 	store    map[string][]byte // etcd's content
 	Stuck    bool              // the apiserver answers, but does not find etcd again until it is killed
 	Forget   bool              // etcd loses what is put
-	Chatter  []string          // every command but scripts
 }
 
 // leafs are the certificates below /etc/kubernetes/pki and kubeadm's names of them.

@@ -142,7 +142,7 @@ func (c *Cluster) Run(f func(ctx context.Context)) {
 		}
 		wait, stop := context.WithTimeout(ctx, time.Millisecond)
 		if c.Clock.BlockUntilContext(wait, 1) == nil {
-			c.Clock.Advance(100 * time.Millisecond)
+			c.Clock.Advance(200 * time.Millisecond)
 			quiet = 0
 		}
 		stop()

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/nov30/nov30/cmd/medic/internal/transport"
@@ -26,9 +25,6 @@ func (n *nodes) Exec(ctx context.Context, node string, stdin io.Reader, argv ...
 	root := filepath.Join(c.root, node)
 	c.mu.Lock()
 	gone := c.deaf[node]
-	if argv[0] != "sh" {
-		c.Chatter = append(c.Chatter, strings.Join(argv, " "))
-	}
 	c.mu.Unlock()
 	if gone {
 		return nil, &transport.ExecError{Node: node, Argv: argv, Err: context.DeadlineExceeded}
@@ -116,6 +112,3 @@ func (c *Cluster) Kubeadm() []string {
 	}
 	return strings.Split(strings.TrimSpace(strings.ReplaceAll(string(data), c.path(ControlPlane, ""), "")), "\n")
 }
-
-// Renewed tells how many certificates kubeadm was asked to renew.
-func (c *Cluster) Renewed() string { return strconv.Itoa(len(c.Kubeadm())) }
