@@ -104,7 +104,7 @@ func diskNeeded(ctx context.Context) uint64 {
 
 // leftovers looks for what runs that are over have left.
 func leftovers(ctx context.Context, e *engine.Engine) (engine.Leftovers, error) {
-	found := engine.Leftovers{Fix: "nov30 sweep --delete"}
+	found := engine.Leftovers{Fix: "nov30 sweep"}
 	dir, err := state.Dir(os.Getenv)
 	if err != nil {
 		return found, err

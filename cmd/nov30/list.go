@@ -41,6 +41,9 @@ func selection(cmd *cobra.Command, focus, labels *string) {
 	cmd.Flags().StringVar(labels, "labels", "", "label filter, as in ginkgo: 'cause:etcd && !tier:nightly'")
 }
 
+// colour is what ginkgo's errors are decorated with.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // choose selects scenarios as ginkgo does in suites/chaos, whose specs are called "chaos NAME". That nothing matches is
 // a usage error that shows what there is.
 func choose(focus, labels string) ([]experiment.Scenario, error) {
@@ -50,7 +53,7 @@ func choose(focus, labels string) ([]experiment.Scenario, error) {
 	}
 	filter, err := types.ParseLabelFilter(labels)
 	if err != nil {
-		return nil, usageError("labels %q: %w", labels, err)
+		return nil, usageError("labels %q: %s", labels, colour.ReplaceAllString(err.Error(), ""))
 	}
 	var found []experiment.Scenario
 	for _, s := range scenarios.All() {

@@ -36,7 +36,7 @@ func run() int {
 // interruptible cancels on the first SIGINT or SIGTERM; what runs then reverts, collects and deletes on contexts of its
 // own. A further one only says that this is going on: the journal is on disk either way.
 func interruptible(w *os.File) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
@@ -46,11 +46,13 @@ func interruptible(w *os.File) (context.Context, context.CancelFunc) {
 			} else {
 				fmt.Fprintln(w, "nov30: still cleaning up; should this process be killed, `nov30 sweep` does the rest")
 			}
-			cancel()
+			cancel(errInterrupted)
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }
+
+var errInterrupted = errors.New("interrupted")
 
 // exitError carries an exit code; with err nil everything has been said already.
 type exitError struct {
@@ -106,9 +108,7 @@ Exit codes: 0 pass, 1 a verdict failed, 2 inconclusive, 3 infrastructure, 4 a re
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{slo.ExitUsage, err} })
 	root.AddCommand(newDoctor(), newImage(), newList(), newRun(), newInject(), newSweep())
-	for _, c := range root.Commands() {
-		usageArgs(c)
-	}
+	usageArgs(root)
 	return root
 }
 

@@ -56,7 +56,27 @@ func (b Builder) assemble(ctx context.Context, r Recipe, kubernetes string, p pr
 	if err != nil {
 		return err
 	}
-	return b.step("commit "+ref, func() error { return s.commit(ctx, ref, kubernetes, "built") })
+	if err := b.step("commit "+ref, func() error { return s.commit(ctx, ref, kubernetes, "built") }); err != nil {
+		return err
+	}
+	b.prune(ctx, kubernetes)
+	return nil
+}
+
+// prune removes the images of the same version that an earlier recipe made; one that is in use stays.
+func (b Builder) prune(ctx context.Context, kubernetes string) {
+	images, err := b.List(ctx)
+	if err != nil {
+		b.say("earlier images of %s were not removed: %v", kubernetes, err)
+	}
+	for _, i := range images {
+		if i.Kubernetes != kubernetes || i.Current {
+			continue
+		}
+		if _, err := b.Engine.Run(ctx, nil, "image", "rm", i.Ref); err != nil {
+			b.say("earlier image %s stays: %v", i.Ref, err)
+		}
+	}
 }
 
 func (b Builder) importTar(ctx context.Context, path, ref string) error {

@@ -128,6 +128,18 @@ func TestAWorkerThatIsGone(t *testing.T) {
 	fails(t, c, "verification", "node@w")
 }
 
+func TestAnAPIThatComesAndGoes(t *testing.T) {
+	c := dead(t)
+	c.Flaps = true
+	fails(t, c, "R5", "")
+}
+
+func TestLeasesThatCannotBeRead(t *testing.T) {
+	c := dead(t)
+	c.NoLeases = true
+	fails(t, c, "verification", "the node leases answer 403")
+}
+
 func TestABastionWhoseOwnKubeconfigHasExpired(t *testing.T) {
 	c := dead(t)
 	c.OwnKubeconfig(c.Expired())

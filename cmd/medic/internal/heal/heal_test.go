@@ -32,7 +32,7 @@ func healer(c *testcluster.Cluster) (*heal.Healer, *bytes.Buffer) {
 }
 
 // run heals and returns the outcome, the account, and how long it took on the cluster's clock.
-func run(t *testing.T, c *testcluster.Cluster, adjust ...func(*heal.Healer)) (error, string, time.Duration) {
+func run(t *testing.T, c *testcluster.Cluster, adjust ...func(*heal.Healer)) (account string, took time.Duration, err error) {
 	t.Helper()
 	h, out := healer(c)
 	h.EtcdWithin, h.ReadyWithin, h.VerifyWithin = 3*time.Second, 18*time.Second, 3*time.Second
@@ -40,12 +40,11 @@ func run(t *testing.T, c *testcluster.Cluster, adjust ...func(*heal.Healer)) (er
 		a(h)
 	}
 	begun := c.Clock.Now()
-	var err error
 	c.Run(func(ctx context.Context) { err = h.Heal(ctx) })
 	if bytes.Contains(out.Bytes(), []byte("PRIVATE KEY")) {
 		t.Error("a key is in the account")
 	}
-	return err, out.String(), c.Clock.Since(begun)
+	return out.String(), c.Clock.Since(begun), err
 }
 
 func must(t *testing.T, account string, says ...string) {
@@ -60,7 +59,7 @@ func must(t *testing.T, account string, says ...string) {
 // fails checks that heal did not succeed and says why.
 func fails(t *testing.T, c *testcluster.Cluster, step string, says ...string) {
 	t.Helper()
-	err, account, _ := run(t, c)
+	account, _, err := run(t, c)
 	var e *heal.StepError
 	if !errors.As(err, &e) || !strings.HasPrefix(e.Step, step) {
 		t.Errorf("got %v, want a failure of %s\n%s", err, step, account)
@@ -84,7 +83,7 @@ func TestHealBringsTheDeadAPIBack(t *testing.T) {
 	expireEtcd(c)
 	was := c.Read(cp, "/etc/kubernetes/pki/etcd/server.crt")
 	c.Cut()
-	err, account, took := run(t, c)
+	account, took, err := run(t, c)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, account)
 	}
@@ -107,7 +106,7 @@ func TestHealBringsTheDeadAPIBack(t *testing.T) {
 	}
 	// A second run has nothing to do and changes nothing.
 	before := c.Tree(cp, "/")
-	err, account, _ = run(t, c)
+	account, _, err = run(t, c)
 	if err != nil || !strings.Contains(account, "nothing to do") || c.Tree(cp, "/") != before {
 		t.Errorf("the second run: %v\n%s", err, account)
 	}
@@ -118,7 +117,7 @@ func TestHealRepairsBeforeAnyOutage(t *testing.T) {
 	c := testcluster.New(t)
 	expireEtcd(c)
 	c.Sign("apiserver-etcd-client", c.Future())
-	if err, account, _ := run(t, c); err != nil {
+	if account, _, err := run(t, c); err != nil {
 		t.Fatalf("%v\n%s", err, account)
 	}
 	if got := c.Kubeadm(); len(got) != 4 || !strings.Contains(got[3], "apiserver-etcd-client") {
@@ -132,7 +131,7 @@ func TestHealRenewsTheAPIServersOwn(t *testing.T) {
 	for _, name := range []string{"apiserver", "apiserver-kubelet-client", "front-proxy-client"} {
 		c.Sign(name, c.Expired())
 	}
-	err, account, _ := run(t, c)
+	account, _, err := run(t, c)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, account)
 	}
@@ -147,7 +146,7 @@ func TestHealLeavesAHealthyClusterAlone(t *testing.T) {
 	soon := testpki.Life{From: c.Clock.Now().Add(-time.Hour), To: c.Clock.Now().Add(24 * time.Hour)}
 	c.Sign("etcd/server", soon) // expiring is not expired
 	before := c.Tree(cp, "/")
-	err, account, _ := run(t, c)
+	account, _, err := run(t, c)
 	if err != nil || !strings.Contains(account, "nothing to do") {
 		t.Errorf("%v\n%s", err, account)
 	}
@@ -162,7 +161,7 @@ func TestDryRunPrintsThePlanAndChangesNothing(t *testing.T) {
 	expireEtcd(c)
 	c.Cut()
 	before := c.Tree(cp, "/")
-	err, account, _ := run(t, c, func(h *heal.Healer) { h.DryRun = true })
+	account, _, err := run(t, c, func(h *heal.Healer) { h.DryRun = true })
 	if err != nil {
 		t.Errorf("%v\n%s", err, account)
 	}
@@ -180,7 +179,7 @@ func TestHealTakesUpWhereACutRunEnded(t *testing.T) {
 	for _, name := range []string{"etcd/server", "etcd/peer", "etcd/healthcheck-client"} {
 		c.Sign(name, c.Valid()) // renewed, but the kubelet still waits in its back-off
 	}
-	err, account, _ := run(t, c)
+	account, _, err := run(t, c)
 	if err != nil || c.Restarts() != 1 || c.Kubeadm() != nil {
 		t.Errorf("%v, %d restarts\n%s", err, c.Restarts(), account)
 	}
@@ -196,7 +195,7 @@ func TestHealClearsTheBackOffOnceMore(t *testing.T) {
 	expireEtcd(c)
 	c.Needs(2)
 	c.Cut()
-	err, account, took := run(t, c)
+	account, took, err := run(t, c)
 	if err != nil || c.Restarts() != 2 || took < 12*time.Second || took > 20*time.Second {
 		t.Errorf("%v, %d restarts, %s\n%s", err, c.Restarts(), took, account)
 	}
@@ -215,7 +214,7 @@ func TestHealRestartsAnAPIServerThatDoesNotFindEtcdAgain(t *testing.T) {
 	c := testcluster.New(t)
 	expireEtcd(c)
 	c.Stuck = true
-	err, account, took := run(t, c)
+	account, took, err := run(t, c)
 	if err != nil || took < 8*time.Second || took > 12*time.Second {
 		t.Errorf("%v, %s\n%s", err, took, account)
 	}
@@ -245,7 +244,7 @@ func TestHealCopesWithSlowCommands(t *testing.T) {
 	c := testcluster.New(t)
 	expireEtcd(c)
 	c.Cut()
-	err, account, _ := run(t, c, func(h *heal.Healer) {
+	account, _, err := run(t, c, func(h *heal.Healer) {
 		h.Transport = slow{h.Transport, c.Clock, 3500 * time.Millisecond}
 		h.Look = look.New(c.Target, h.Transport, h.API, c.Dial, c.Clock)
 		h.VerifyWithin = 30 * time.Second
@@ -260,19 +259,19 @@ func TestHealUsesNoConfigWhereThereIsNoneAndTheGivenOne(t *testing.T) {
 	c := testcluster.New(t)
 	c.Sign("etcd/peer", c.Expired())
 	c.Write(cp, "/var/lib/mine.yaml", nil)
-	if err, account, _ := run(t, c, func(h *heal.Healer) { h.KubeadmConfig = "/var/lib/mine.yaml" }); err != nil {
+	if account, _, err := run(t, c, func(h *heal.Healer) { h.KubeadmConfig = "/var/lib/mine.yaml" }); err != nil {
 		t.Fatalf("%v\n%s", err, account)
 	}
 	c.Sign("etcd/peer", c.Expired())
 	c.Remove(cp, "/kind/kubeadm.conf")
 	c.Clock.Advance(time.Second)
-	if err, account, _ := run(t, c); err != nil {
+	if account, _, err := run(t, c); err != nil {
 		t.Fatalf("%v\n%s", err, account)
 	}
 	if got, want := c.Kubeadm(), []string{"certs renew etcd-peer --config /var/lib/mine.yaml", "certs renew etcd-peer"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	err, account, _ := run(t, c, func(h *heal.Healer) { h.KubeadmConfig = "/var/lib/none.yaml" })
+	account, _, err := run(t, c, func(h *heal.Healer) { h.KubeadmConfig = "/var/lib/none.yaml" })
 	if err == nil {
 		t.Errorf("a configuration that does not exist was taken\n%s", account)
 	}
@@ -297,7 +296,7 @@ func TestASignalStopsBetweenStepsAndSaysWhatWasDone(t *testing.T) {
 	}
 	must(t, out.String(), "done and checked: R0, R3, R4", "can be started again")
 	c.Needs(1)
-	if err, account, _ := run(t, c); err != nil {
+	if account, _, err := run(t, c); err != nil {
 		t.Errorf("the next run: %v\n%s", err, account)
 	}
 }
@@ -320,7 +319,7 @@ func TestTheDeadlineOfTheContextFileEndsTheRun(t *testing.T) {
 	t.Parallel()
 	c := testcluster.New(t)
 	c.Target.Deadline = c.Clock.Now().Add(-time.Second)
-	if err, account, _ := run(t, c); err == nil || !strings.Contains(account, "has passed") {
+	if account, _, err := run(t, c); err == nil || !strings.Contains(account, "has passed") {
 		t.Errorf("got %v\n%s", err, account)
 	}
 }

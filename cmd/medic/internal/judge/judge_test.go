@@ -197,6 +197,41 @@ func TestTheHealthcheckClientExplainsADeadEtcd(t *testing.T) {
 	k.want(k.rounds(5), "C cert-expired etcd/healthcheck-client cp", "W unreachable node@cp cp")
 }
 
+func TestAnAPIThatAnswers500IsDownAndOneThatRefusesIsNot(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t)
+	k.c.Stuck = true
+	v := k.rounds(4)
+	k.want(v, "C api-down api")
+	if want := "/readyz answers 500, failing: etcd etcd-readiness"; v.Findings[0].Evidence != want {
+		t.Errorf("evidence %q, want %q", v.Findings[0].Evidence, want)
+	}
+	k = newCourt(t)
+	s := k.l.Round(context.Background(), time.Hour)
+	s.API.Value.Code, s.API.Value.LeaseErr = 401, fmt.Errorf("401")
+	for range 5 {
+		v = k.j.Round(s)
+		k.c.Clock.Advance(time.Second)
+	}
+	k.want(v)
+	if len(v.Blind) != 2 {
+		t.Errorf("blind: %v", v.Blind)
+	}
+}
+
+func TestAnExpiredPeerTakesTheAPIDownOnlyWhereThereArePeers(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t)
+	k.c.Sign("etcd/peer", k.c.Expired())
+	k.c.Deaf(testcluster.Address+":6443", true)
+	k.want(k.rounds(4), "C cert-expired etcd/peer cp", "C api-down api")
+	s := k.l.Round(context.Background(), time.Hour)
+	second := s.Nodes[0]
+	second.Node.Name = "cp2"
+	s.Nodes = append(s.Nodes, second)
+	k.want(k.j.Round(s), "C cert-expired etcd/peer cp", "C cert-expired etcd/peer cp2")
+}
+
 func TestAnExpiredAPIServerExplainsItsOwnSilence(t *testing.T) {
 	t.Parallel()
 	k := newCourt(t)

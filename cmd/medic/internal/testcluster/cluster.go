@@ -47,7 +47,10 @@ type Cluster struct {
 	frozen   map[string]tls.Certificate
 	store    map[string][]byte // etcd's content
 	Stuck    bool              // the apiserver answers, but does not find etcd again until it is killed
-	Forget   bool              // etcd loses what is put
+	Flaps    bool              // every third answer of the apiserver is that it is not ready
+	NoLeases bool              // the apiserver does not let the bastion read leases
+	answers  atomic.Int64
+	Forget   bool // etcd loses what is put
 }
 
 // leafs are the certificates below /etc/kubernetes/pki and kubeadm's names of them.

@@ -14,7 +14,11 @@ func (c *Cluster) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := os.Stat(c.path(ControlPlane, "/killed")); c.Stuck && err != nil {
-			http.Error(w, "[+]ping ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\nreadyz check failed", 500)
+			http.Error(w, "[+]ping ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
+			return
+		}
+		if c.Flaps && c.answers.Add(1)%3 == 0 {
+			http.Error(w, "[-]poststarthook/x failed: reason withheld", http.StatusInternalServerError)
 			return
 		}
 		fmt.Fprint(w, "ok")
@@ -22,6 +26,10 @@ func (c *Cluster) api() http.Handler {
 	mux.HandleFunc("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", func(w http.ResponseWriter, _ *http.Request) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.NoLeases {
+			http.Error(w, "forbidden", http.StatusForbidden)
+			return
+		}
 		var items []any
 		for _, n := range c.Target.Nodes {
 			at, stale := c.stale[n.Name]
