@@ -63,6 +63,7 @@ var etcdCertsExpiredRebooted = experiment.Scenario{
 	Culprit: "etcd/server",
 	Also:    []string{"etcd/peer", "etcd/healthcheck-client"},
 	Red:     []string{probe.NameAPI, probe.NameWrite, probe.NameSchedule, probe.NameNodes, probe.NameSite},
+	Says:    map[string]string{probe.NameSite: "status 502"}, // T11: nginx reports 502
 	SLO: []slo.Objective{
 		{Metric: slo.Detect, Max: 5 * time.Second},
 		{Metric: slo.Heal, Max: 20 * time.Second},

@@ -67,6 +67,7 @@ func examine(cmd *cobra.Command, output string, quiet bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	report.Rows = append(report.Rows, imageRow(ctx))
 	if !quiet || !report.Runnable() {
 		if err := printDoctor(cmd, report, output); err != nil {
 			return err
@@ -91,15 +92,31 @@ func printDoctor(cmd *cobra.Command, report engine.Report, output string) error 
 
 // diskNeeded depends on whether the node image is there already. Not knowing counts as not there.
 func diskNeeded(ctx context.Context) uint64 {
-	m, err := findMachine(ctx)
-	if err != nil {
-		return diskToBuild
-	}
-	images, err := nodeimage.Builder{Engine: m.Engine}.List(ctx)
-	if err == nil && slices.ContainsFunc(images, func(i nodeimage.Image) bool { return i.Current }) {
+	if currentImage(ctx) != "" {
 		return diskToRun
 	}
 	return diskToBuild
+}
+
+// currentImage is a node image of this program's recipe, or empty.
+func currentImage(ctx context.Context) string {
+	m, err := findMachine(ctx)
+	if err != nil {
+		return ""
+	}
+	images, err := nodeimage.Builder{Engine: m.Engine}.List(ctx)
+	if i := slices.IndexFunc(images, func(i nodeimage.Image) bool { return i.Current }); err == nil && i >= 0 {
+		return images[i].Ref
+	}
+	return ""
+}
+
+func imageRow(ctx context.Context) engine.Row {
+	if ref := currentImage(ctx); ref != "" {
+		return engine.Row{Name: "node image", Status: engine.OK, Value: ref}
+	}
+	return engine.Row{Name: "node image", Status: engine.Warn, Value: "none of this version: it is made before the first run, in some ten minutes",
+		Fix: "nov30 image ensure"}
 }
 
 // leftovers looks for what runs that are over have left.

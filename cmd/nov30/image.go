@@ -16,7 +16,8 @@ import (
 
 func newImage() *cobra.Command {
 	cmd := &cobra.Command{Use: "image", Short: "Make and list the nodes' images", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+		Example: "  nov30 image ensure\n  nov30 image list",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var kubernetes, output string
 	version := func(c *cobra.Command) {
 		c.Flags().StringVar(&kubernetes, "kubernetes", os.Getenv("NOV30_KUBERNETES"), "Kubernetes version, for example v1.33.13 (default: the recipe's)")
@@ -37,7 +38,11 @@ func newImage() *cobra.Command {
 	}
 	list := &cobra.Command{
 		Use: "list", Short: "List the node images in the engine", Args: cobra.NoArgs,
+		Example: "  nov30 image list -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return usageError("output %q: table or json", output)
+			}
 			b, err := builder(cmd)
 			if err != nil {
 				return err
@@ -61,8 +66,8 @@ func makeImage(cmd *cobra.Command, kubernetes string, do func(nodeimage.Builder,
 	if err != nil {
 		return err
 	}
-	if kubernetes, err = versionOr(kubernetes); err != nil {
-		return err
+	if kubernetes, err = nodeimage.VersionOr(kubernetes); err != nil {
+		return usageError("--kubernetes: %w", err)
 	}
 	ref, err := do(b, cmd.Context(), kubernetes)
 	if err != nil {
@@ -70,18 +75,6 @@ func makeImage(cmd *cobra.Command, kubernetes string, do func(nodeimage.Builder,
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), ref)
 	return nil
-}
-
-// versionOr checks the version asked for; none means the recipe's default.
-func versionOr(kubernetes string) (string, error) {
-	if kubernetes == "" {
-		r, err := nodeimage.LoadRecipe()
-		return r.Default, err
-	}
-	if err := nodeimage.CheckVersion(kubernetes); err != nil {
-		return "", usageError("--kubernetes: %w", err)
-	}
-	return kubernetes, nil
 }
 
 func builder(cmd *cobra.Command) (nodeimage.Builder, error) {

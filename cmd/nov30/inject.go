@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -25,6 +26,9 @@ the journal before it is made; nov30 sweep undoes them, and so does the start of
 Only clusters that nov30 created are touched: any other kubeconfig or context is refused before any write.`,
 		Example: "  nov30 inject etcd-certs-expired --kubeconfig out/latest/etcd-certs-expired/treated/kubeconfig\n  nov30 sweep",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if kubeconfig == "" {
+				return usageError("--kubeconfig must name the kept cluster's kubeconfig")
+			}
 			i := slices.IndexFunc(scenarios.All(), func(s experiment.Scenario) bool { return s.Name == args[0] })
 			if i < 0 {
 				return usageError("there is no scenario %q; nov30 list shows them", args[0])
@@ -34,7 +38,6 @@ Only clusters that nov30 created are touched: any other kubeconfig or context is
 	}
 	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the kept cluster (required)")
 	cmd.Flags().StringVar(&kubeContext, "context", "", "context in it (default: its current one)")
-	_ = cmd.MarkFlagRequired("kubeconfig")
 	return cmd
 }
 
@@ -52,6 +55,9 @@ func inject(cmd *cobra.Command, s experiment.Scenario, kubeconfig, kubeContext s
 		return err
 	}
 	j, err := beginJournal(k, m.Home, s.Name)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is injected into %s already; `nov30 sweep` undoes it", s.Name, k.Name())
+	}
 	if err != nil {
 		return err
 	}

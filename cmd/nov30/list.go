@@ -17,14 +17,13 @@ import (
 
 func newList() *cobra.Command {
 	var focus, labels, output string
-	var quiet bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the scenarios", Args: cobra.NoArgs,
 		Example: `  nov30 list
   nov30 list --labels 'cause:etcd && tier:pr' -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := choose(focus, labels)
-			if err != nil || quiet {
+			if err != nil {
 				return err
 			}
 			return printScenarios(cmd.OutOrStdout(), found, output)
@@ -32,12 +31,11 @@ func newList() *cobra.Command {
 	}
 	selection(cmd, &focus, &labels)
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only check that something matches")
 	return cmd
 }
 
 func selection(cmd *cobra.Command, focus, labels *string) {
-	cmd.Flags().StringVar(focus, "focus", "", "regular expression on the scenario's name, as in ginkgo")
+	cmd.Flags().StringVar(focus, "focus", "", "regular expression on the text `chaos NAME`, as in ginkgo: 'expired$'")
 	cmd.Flags().StringVar(labels, "labels", "", "label filter, as in ginkgo: 'cause:etcd && !tier:nightly'")
 }
 

@@ -34,7 +34,7 @@ func findMachine(ctx context.Context) (machine, error) {
 		return machine{}, err
 	}
 	e, err := engine.Find(ctx, os.Getenv)
-	return machine{Engine: e, Home: experiment.Home{Dir: dir}, Cache: cache}, err
+	return machine{Engine: e, Home: experiment.Home{Dir: dir}, Cache: cache}, err // the directories are known even then
 }
 
 func (m machine) provider(cmd *cobra.Command) cluster.Provider {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nov30/nov30/harness/engine"
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/slo"
 )
@@ -82,6 +83,8 @@ func exitCode(ctx context.Context, err error) int {
 		return slo.ExitRevertIncomplete
 	case errors.As(err, &coded):
 		return coded.code
+	case errors.Is(err, engine.ErrChoice):
+		return slo.ExitUsage
 	case ctx.Err() != nil:
 		return slo.ExitInterrupted
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +14,10 @@ import (
 	"github.com/nov30/nov30/harness/slo"
 )
 
-type runFlags struct{ focus, labels, tool, arms, keep, out, kubernetes string }
+type runFlags struct {
+	focus, labels, tool, arms, keep, out, kubernetes string
+	check                                            bool
+}
 
 func newRun() *cobra.Command {
 	var f runFlags
@@ -34,6 +36,7 @@ repair measured against the SLO. Results go to OUT/RUN; OUT/latest points to the
 	cmd.Flags().StringVar(&f.keep, "keep", os.Getenv("NOV30_KEEP"), "keep clusters: on-failure or always")
 	cmd.Flags().StringVar(&f.out, "out", "out", "directory of results")
 	cmd.Flags().StringVar(&f.kubernetes, "kubernetes", os.Getenv("NOV30_KUBERNETES"), "Kubernetes version (default: the recipe's)")
+	cmd.Flags().BoolVar(&f.check, "check", false, "only check the flags: run nothing")
 	return cmd
 }
 
@@ -43,7 +46,7 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 		return err
 	}
 	o, err := options(cmd, f)
-	if err != nil {
+	if err != nil || f.check {
 		return err
 	}
 	ctx := cmd.Context()
@@ -51,10 +54,8 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	var failed error
 	for _, sc := range selected {
-		v, err := s.Scenario(ctx, sc)
-		failed = errors.Join(failed, err)
+		v, _ := s.Scenario(ctx, sc) // the error is among the verdict's reasons, and Finish knows it
 		fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s\n", v.Verdict, sc.Name)
 		for _, r := range v.Reasons {
 			fmt.Fprintf(cmd.OutOrStdout(), "             %s\n", r)
@@ -62,6 +63,9 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	for _, sc := range selected {
+		s.Missing(errInterrupted, sc.Name)
 	}
 	code, err := s.Finish(ctx.Err() != nil)
 	if err != nil {
@@ -78,18 +82,13 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 func options(cmd *cobra.Command, f runFlags) (experiment.Options, error) {
 	o := experiment.Options{Out: f.out, Clock: clockwork.NewRealClock(), Progress: progress(cmd.ErrOrStderr()),
 		Offline: os.Getenv("NOV30_OFFLINE") == "1"}
-	var err error
-	if o.Keep, err = experiment.ParseKeep(f.keep); err != nil {
-		return o, usageError("--keep: %w", err)
+	c, err := experiment.Choose(f.tool, f.arms, f.keep, f.kubernetes, toolDirs()...)
+	if err != nil {
+		return o, exitError{slo.ExitUsage, err}
 	}
-	if o.Arms, err = experiment.ParseArms(f.arms); err != nil {
-		return o, usageError("--arms: %w", err)
-	}
-	if o.Kubernetes, err = versionOr(f.kubernetes); err != nil {
-		return o, err
-	}
-	if o.Tool, err = experiment.LoadTool(f.tool, toolDirs()...); err != nil {
-		return o, usageError("--tool: %w", err)
+	o.Choices = c
+	if f.check {
+		return o, nil
 	}
 	m, err := findMachine(cmd.Context())
 	o.Engine, o.Home, o.Cache = m.Engine, m.Home, m.Cache

@@ -26,7 +26,9 @@ Exit 4 when something could not be undone; what to do by hand is printed.`,
 				return usageError("output %q: table or json", output)
 			}
 			swept, err := sweep(cmd, all)
-			if err == nil && stop {
+			if err == nil && stop && len(swept.Busy) > 0 {
+				err = errors.New("a run is alive: its engine is not stopped")
+			} else if err == nil && stop {
 				err = engine.Stop(cmd.Context())
 			}
 			return errors.Join(err, printSwept(cmd, swept, output))
@@ -41,7 +43,12 @@ Exit 4 when something could not be undone; what to do by hand is printed.`,
 func sweep(cmd *cobra.Command, all bool) (experiment.Swept, error) {
 	m, err := findMachine(cmd.Context())
 	if errors.Is(err, engine.ErrNoEngine) {
-		return experiment.Swept{}, nil // without an engine no cluster is there
+		waiting, lookErr := m.Home.Waiting()
+		if lookErr == nil && len(waiting) == 0 {
+			return experiment.Swept{}, nil
+		}
+		return experiment.Swept{}, errors.Join(fmt.Errorf("no engine runs, so this could not be looked at: %s; `nov30 doctor --fix` starts one",
+			strings.Join(waiting, ", ")), lookErr)
 	}
 	if err != nil {
 		return experiment.Swept{}, err

@@ -67,13 +67,13 @@ func TestCreateSaysThatTheCleanUpFailedToo(t *testing.T) {
 	}
 }
 
-// TestCreateInterruptedInKindRemovesTheNodesUnderItAndReturns: the engine's command blocks in kind's first look for the
-// node image until the clean-up removes a container.
+// TestCreateInterruptedInKindRemovesTheNodesUnderItAndReturns: the engine's command blocks in the first thing that kind asks
+// of it until the clean-up removes a container.
 func TestCreateInterruptedInKindRemovesTheNodesUnderItAndReturns(t *testing.T) {
 	p, calls := fakeEngine(t, `'network create '*|'network rm '*) exit;;
 'ps --all --quiet '*) echo c1; exit;;
 'rm --force --volumes c1') echo go 1<>gate; exit;;
-*inspect*image*|*image*inspect*) echo >started; read x <gate; exit 1;;
+'info '*) echo >started; read x <gate; exit 1;;
 ps*) exit;;`)
 	dir := filepath.Dir(p.Engine.Bin)
 	for _, fifo := range []string{"started", "gate"} {

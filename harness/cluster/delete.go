@@ -28,13 +28,21 @@ func (p Provider) delete(ctx context.Context, name string) error {
 		return fmt.Errorf("delete cluster %s: %w", name, err)
 	}
 	_, err = p.Engine.Run(ctx, nil, "network", "rm", name)
-	var failed *engine.CommandError
-	if errors.As(err, &failed) {
-		if words := strings.ToLower(string(failed.Stderr)); strings.Contains(words, "not found") || strings.Contains(words, "no such network") {
-			return nil
-		}
+	if noNetwork(err) {
+		return nil
 	}
 	return err
+}
+
+// noNetwork tells whether an engine command failed because the network that it names does not exist.
+func noNetwork(err error) bool {
+	var failed *engine.CommandError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	words := strings.ToLower(string(failed.Stderr))
+	return strings.Contains(words, "no such network") || strings.Contains(words, "unable to find network") ||
+		strings.Contains(words, "network") && strings.Contains(words, "not found")
 }
 
 // removeContainers removes the containers that a filter finds, running or not, with their anonymous volumes.
@@ -60,17 +68,34 @@ type Leftover struct {
 // Leftovers lists the clusters of all runs of this state directory, by their networks.
 func (p Provider) Leftovers(ctx context.Context) ([]Leftover, error) {
 	out, err := p.Engine.Run(ctx, nil, "network", "ls", "--filter", "label="+LabelRun,
-		"--filter", "label="+labelHome+"="+p.Home, "--format", `{{.Name}} {{.Label "`+LabelRun+`"}}`)
+		"--filter", "label="+labelHome+"="+p.Home, "--format", "{{.Name}}")
 	if err != nil {
 		return nil, err
 	}
 	var found []Leftover
-	for _, line := range strings.Split(string(out), "\n") {
-		if name, run, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(name, Prefix) {
+	for _, name := range strings.Fields(string(out)) {
+		if !strings.HasPrefix(name, Prefix) {
+			continue
+		}
+		run, err := p.runOf(ctx, name)
+		if noNetwork(err) { // deleted since it was listed
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if run != "" {
 			found = append(found, Leftover{Name: name, Run: run})
 		}
 	}
 	return found, nil
+}
+
+// runOf reads the run's label of a network; it is empty when the network has none. Of the two engines only docker shows a
+// label in a listing, so each network is asked for its own.
+func (p Provider) runOf(ctx context.Context, network string) (string, error) {
+	out, err := p.Engine.Run(ctx, nil, "network", "inspect", "--format", `{{index .Labels "`+LabelRun+`"}}`, network)
+	return strings.TrimSpace(string(out)), err
 }
 
 // DeleteLeftover deletes a cluster by name, only if it is nov30's.

@@ -82,7 +82,10 @@ func TestDeleteThatFailsSaysSo(t *testing.T) {
 }
 
 func TestLeftoversAreOursByLabelHomeAndName(t *testing.T) {
-	p, calls := fakeEngine(t, `'network ls '*) printf 'nov30-a run1\nbridge run9\nkind \nnov30-b run2\nnov30-nolabel\n\n'; exit;;`)
+	p, calls := fakeEngine(t, `'network ls '*) printf 'nov30-a\nbridge\nkind\nnov30-b\nnov30-nolabel\nnov30-docker\nnov30-podman\n\n'; exit;;
+'network inspect '*' nov30-a') echo run1; exit;; 'network inspect '*' nov30-b') echo run2; exit;; 'network inspect '*' nov30-nolabel') echo; exit;;
+'network inspect '*' nov30-docker') echo 'Error: No such network: nov30-docker' >&2; exit 1;;
+'network inspect '*' nov30-podman') echo 'Error: network nov30-podman: unable to find network with name or ID nov30-podman: network not found' >&2; exit 125;;`)
 	got, err := p.Leftovers(t.Context())
 	if want := []Leftover{{"nov30-a", "run1"}, {"nov30-b", "run2"}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
@@ -94,17 +97,24 @@ func TestLeftoversAreOursByLabelHomeAndName(t *testing.T) {
 	}
 }
 
+func TestLeftoversOfAnEngineThatStopsAnsweringAreAnErrorNotAShorterList(t *testing.T) {
+	p, _ := fakeEngine(t, `'network ls '*) echo nov30-a; exit;; 'network inspect '*) echo 'Cannot connect' >&2; exit 1;;`)
+	if got, err := p.Leftovers(t.Context()); err == nil || !strings.Contains(err.Error(), "Cannot connect") {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestDeleteLeftoverRefusesWhatIsNotInTheList(t *testing.T) {
 	for _, name := range []string{"nov30-b", "kind", "bridge", "", "nov30-", "nov30-a run1"} {
-		p, calls := fakeEngine(t, `'network ls '*) printf 'nov30-a run1\nbridge run9\n'; exit;; ps*) echo c1; exit;; *) exit;;`)
+		p, calls := fakeEngine(t, `'network ls '*) printf 'nov30-a\nbridge\n'; exit;; 'network inspect '*) echo run1; exit;; ps*) echo c1; exit;; *) exit;;`)
 		if err := p.DeleteLeftover(t.Context(), name); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("%q: %v, want a refusal", name, err)
 		}
-		if len(calls()) != 1 {
+		if len(calls()) != 2 || !strings.HasPrefix(calls()[1], "network inspect ") {
 			t.Errorf("%q: went on after the refusal: %v", name, calls())
 		}
 	}
-	p, calls := fakeEngine(t, `'network ls '*) echo nov30-a run1; exit;; ps*) exit;; 'network rm nov30-a') exit;;`)
+	p, calls := fakeEngine(t, `'network ls '*) echo nov30-a; exit;; 'network inspect '*) echo run1; exit;; ps*) exit;; 'network rm nov30-a') exit;;`)
 	if err := p.DeleteLeftover(t.Context(), "nov30-a"); err != nil || !ran(calls(), "network rm nov30-a") {
 		t.Errorf("ours: %v, %v", err, calls())
 	}

@@ -117,11 +117,22 @@ func TestIdentityRefusesWhatNov30DidNotCreate(t *testing.T) {
 }
 
 func TestTheCASumIsOfTheCertificateNotOfTheTextAroundIt(t *testing.T) {
-	plain := caSum(certificate("ours"))
-	if got := caSum(append([]byte("# comment\n\n"), certificate("ours")...)); got != plain {
-		t.Errorf("a comment changes the sum: %s, %s", got, plain)
+	plain, err := caSum(certificate("ours"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := caSum(certificate("other")); got == plain {
-		t.Errorf("another certificate has the same sum %s", got)
+	if got, err := caSum(append([]byte("# comment\n\n"), certificate("ours")...)); err != nil || got != plain {
+		t.Errorf("a comment changes the sum: %s, %s (%v)", got, plain, err)
+	}
+	if got, err := caSum(certificate("other")); err != nil || got == plain {
+		t.Errorf("another certificate has the same sum %s (%v)", got, err)
+	}
+}
+
+func TestWhatIsNoCertificateHasNoSum(t *testing.T) {
+	for _, text := range []string{"", "garbage", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
+		if got, err := caSum([]byte(text)); err == nil {
+			t.Errorf("%q has the sum %s", text, got)
+		}
 	}
 }

@@ -113,6 +113,17 @@ func (k *Kind) StartNode(ctx context.Context, node string) error {
 	return err
 }
 
+// ClearBackOff restarts kubelet on every node: what crashed while a fault was in place is started again at once, where
+// kubelet would wait up to five minutes. It is for a cluster whose faults have been reverted.
+func (k *Kind) ClearBackOff(ctx context.Context) error {
+	var errs []error
+	for _, n := range k.nodes {
+		_, err := n.Exec(ctx, nil, "systemctl", "restart", "kubelet")
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // Create makes a cluster and proves it ready. When it fails, and when ctx ends, nothing is left behind except the logs
 // of a failed node, whose directory the error names.
 func (p Provider) Create(ctx context.Context, o Options) (*Kind, error) {
@@ -127,18 +138,36 @@ func (p Provider) Create(ctx context.Context, o Options) (*Kind, error) {
 	if err == nil {
 		return k, nil
 	}
-	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
-	defer cancel()
 	if ctx.Err() == nil { // a failure worth reading about
-		logs := filepath.Join(o.Dir, "logs")
-		if k.nodes == nil {
-			k.nodes, _ = p.nodes(cleanup, k.name)
-		}
-		if logErr := k.Logs(cleanup, logs); logErr == nil {
-			err = fmt.Errorf("%w; the nodes' logs are in %s", err, logs)
-		}
+		err = k.withLogs(ctx, o, err)
 	}
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
+	defer cancel()
 	return nil, errors.Join(err, k.Delete(cleanup))
+}
+
+// The clean-up of a cluster that was not made has these limits. Nodes that hang cannot take the deletion's time.
+const (
+	logsWithin   = 45 * time.Second
+	deleteWithin = 2 * time.Minute
+)
+
+// withLogs collects the nodes' logs and adds to the error where they are, if any could be had.
+func (k *Kind) withLogs(ctx context.Context, o Options, failed error) error {
+	ctx, cancel := context.WithTimeout(ctx, logsWithin)
+	defer cancel()
+	if k.nodes == nil {
+		k.nodes, _ = k.provider.nodes(ctx, k.name)
+	}
+	logs := filepath.Join(o.Dir, "logs")
+	err := k.Logs(ctx, logs)
+	if _, none := os.Stat(logs); none != nil {
+		return failed
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the nodes' logs, not all of them, are in %s", failed, logs)
+	}
+	return fmt.Errorf("%w; the nodes' logs are in %s", failed, logs)
 }
 
 func (k *Kind) create(ctx context.Context, o Options) error {

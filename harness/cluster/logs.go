@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -29,7 +30,7 @@ func (k *Kind) Logs(ctx context.Context, dir string) error {
 	for i, n := range k.nodes {
 		g.Go(func() error {
 			for file, argv := range nodeLogs {
-				out, err := n.Exec(ctx, nil, argv...)
+				out, err := execWithin(ctx, n, argv)
 				errs[i] = errors.Join(errs[i], err, write(filepath.Join(dir, n.Name(), file), out))
 			}
 			return nil
@@ -37,6 +38,13 @@ func (k *Kind) Logs(ctx context.Context, dir string) error {
 	}
 	_ = g.Wait()
 	return errors.Join(errs...)
+}
+
+// execWithin runs a command in a node and gives it up after 20 s: the rest of a node's logs may still be had.
+func execWithin(ctx context.Context, n Node, argv []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return n.Exec(ctx, nil, argv...)
 }
 
 func write(path string, text []byte) error {

@@ -43,7 +43,9 @@ func (p Provider) Open(ctx context.Context, kubeconfig, kubeContext string) (*Ki
 		return nil, fmt.Errorf("kubeconfig %s, context %q: %w: %w", kubeconfig, kubeContext, ErrForeign, err)
 	}
 	k := &Kind{provider: p, name: id.Cluster, kubeconfig: kubeconfig}
-	if err := k.verify(ctx, id); err != nil {
+	if err := k.verify(ctx, id); ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	} else if err != nil {
 		return nil, fmt.Errorf("kubeconfig %s, context %q: %w: %w", kubeconfig, kubeContext, ErrForeign, err)
 	}
 	return k, nil
@@ -114,15 +116,22 @@ func identity(config *clientcmdapi.Config, kubeContext string) (Identity, error)
 	if server.InsecureSkipTLSVerify || len(server.CertificateAuthorityData) == 0 || server.ProxyURL != "" {
 		return Identity{}, errors.New("its CA is not pinned in the file")
 	}
-	return Identity{Cluster: name, Server: server.Server, CASHA256: caSum(server.CertificateAuthorityData)}, nil
+	sum, err := caSum(server.CertificateAuthorityData)
+	if err != nil {
+		return Identity{}, fmt.Errorf("its CA: %w", err)
+	}
+	return Identity{Cluster: name, Server: server.Server, CASHA256: sum}, nil
 }
 
 // verify holds the identity against the engine and the control plane, reading only.
 func (k *Kind) verify(ctx context.Context, id Identity) error {
 	e := k.provider.Engine
 	run, err := e.Run(ctx, nil, "network", "inspect", "--format", `{{index .Labels "`+LabelRun+`"}}`, k.Network())
-	if err != nil || strings.TrimSpace(string(run)) == "" {
-		return fmt.Errorf("no network %s with the label %s (%v)", k.Network(), LabelRun, err)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(run)) == "" {
+		return fmt.Errorf("network %s does not carry the label %s", k.Network(), LabelRun)
 	}
 	k.run = strings.TrimSpace(string(run))
 	if k.nodes, err = k.provider.nodes(ctx, k.name); err != nil {
@@ -146,18 +155,22 @@ func (k *Kind) verify(ctx context.Context, id Identity) error {
 	if err != nil {
 		return err
 	}
-	if got := caSum(ca); got != id.CASHA256 {
+	got, err := caSum(ca)
+	if err != nil {
+		return fmt.Errorf("the CA on the control plane: %w", err)
+	}
+	if got != id.CASHA256 {
 		return fmt.Errorf("the CA on the control plane (sha256 %.12s…) is not the kubeconfig's (%.12s…)", got, id.CASHA256)
 	}
 	return nil
 }
 
 // caSum is the SHA-256 of the certificate's DER, which the text around it in the file does not change.
-func caSum(text []byte) string {
+func caSum(text []byte) (string, error) {
 	block, _ := pem.Decode(text)
-	if block == nil {
-		return "no certificate"
+	if block == nil || block.Type != "CERTIFICATE" {
+		return "", errors.New("not a certificate in PEM")
 	}
 	s := sha256.Sum256(block.Bytes)
-	return hex.EncodeToString(s[:])
+	return hex.EncodeToString(s[:]), nil
 }

@@ -21,7 +21,7 @@ func engineOfOurs() map[string]string {
 		"inspect":         "echo 172.18.0.2",
 		"port":            "echo 127.0.0.1:40001",
 		"exec":            "cat ca.crt",
-		"network ls":      "echo nov30-a run1",
+		"network ls":      "echo nov30-a",
 		"start":           "echo started",
 	}
 }
@@ -177,7 +177,7 @@ func TestOpenIdentityStartsAStoppedControlPlaneBeforeItAsks(t *testing.T) {
 
 func TestOpenIdentityOfAClusterThatIsGoneIsErrGone(t *testing.T) {
 	answers := engineOfOurs()
-	answers["network ls"] = "echo nov30-b run2"
+	answers["network ls"] = "echo nov30-b"
 	p, _, calls := opener(t, ourConfig(), answers)
 	if _, err := p.OpenIdentity(t.Context(), ourIdentity(t)); !errors.Is(err, ErrGone) || errors.Is(err, ErrForeign) {
 		t.Errorf("got %v, want ErrGone", err)

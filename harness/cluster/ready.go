@@ -104,7 +104,8 @@ func dnsAnswers(ctx context.Context, n Node) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	const name, service = "kubernetes.default.svc.cluster.local", "10.96.0.10"
-	out, err := n.Exec(ctx, nil, "busybox", "nslookup", "-type=a", name, service)
+	// An answer takes milliseconds; without timeout a query that is lost would hold the proof up for nslookup's own 5 s.
+	out, err := n.Exec(ctx, nil, "timeout", "1", "busybox", "nslookup", "-type=a", name, service)
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,18 @@ func TestEachRowFailsOnItsOwnAndSaysWhatMendsIt(t *testing.T) {
 	}
 }
 
+func TestAGoCommandOutsidePATHIsFoundWhereGoIsInstalled(t *testing.T) {
+	for _, root := range []string{"/opt/go", "/usr/local/go"} {
+		f := healthy(t)
+		f.env["GOROOT"] = "/opt/go"
+		f.bins["go"] = false
+		f.bins[root+"/bin/go"] = true
+		if row := find(t, f.doctor(t.Context(), options), "go command"); row.Status != OK {
+			t.Errorf("%s: %+v", root, row)
+		}
+	}
+}
+
 func find(t *testing.T, r Report, name string) Row {
 	t.Helper()
 	for _, row := range r.Rows {

@@ -73,6 +73,9 @@ func (m machine) provision(ctx context.Context, progress func(string)) (*Engine,
 		return nil, nil
 	}
 	progress("not installed: " + strings.Join(missing, ", "))
+	if err := m.debian(); err != nil {
+		return nil, fmt.Errorf("cannot install a container engine: %w, or install docker or podman", err)
+	}
 	if err := m.install(ctx, progress, enginePackages...); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,9 @@ import (
 // ErrNoEngine is what a *NoEngineError is, for errors.Is.
 var ErrNoEngine = errors.New("no container engine")
 
+// ErrChoice is a NOV30_ENGINE that names no engine: a mistake in the call, not of the machine.
+var ErrChoice = errors.New("no such engine")
+
 // ErrUnsupported is returned on an operating system other than Linux.
 var ErrUnsupported = errors.New("nov30 needs Linux with a local container engine")
 

@@ -25,7 +25,8 @@ const answerTime = 20 * time.Second
 // Find returns a container engine whose command exists and whose daemon answers; whether it can start a privileged
 // container is for Privileged to say. NOV30_ENGINE picks one; otherwise nov30's own daemon if it runs, the user's docker
 // and podman are tried in this order. Our own runs only where Ensure found that the others would not do, and what earlier
-// runs left is there; but a DOCKER_HOST that the user set comes before it. The error is a *NoEngineError when none works. Find installs and starts nothing.
+// runs left is there; but a DOCKER_HOST that the user set comes before it. The error is a *NoEngineError when none works, an
+// ErrChoice when NOV30_ENGINE is none of its values. Find installs and starts nothing.
 func Find(ctx context.Context, getenv func(string) string) (*Engine, error) {
 	m := host()
 	m.getenv = getenv
@@ -71,7 +72,7 @@ func (m machine) choice() ([]string, error) {
 		return []string{Own, Docker, Podman}, nil
 	}
 	if !slices.Contains(choices, c) {
-		return nil, fmt.Errorf("NOV30_ENGINE=%q: choose one of %s, or leave it unset", c, strings.Join(choices, ", "))
+		return nil, fmt.Errorf("NOV30_ENGINE=%q: %w: choose one of %s, or leave it unset", c, ErrChoice, strings.Join(choices, ", "))
 	}
 	return []string{c}, nil
 }

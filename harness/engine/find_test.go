@@ -89,7 +89,7 @@ func TestUnknownChoiceNamesTheChoices(t *testing.T) {
 	f := newFake(t).docker()
 	f.env["NOV30_ENGINE"] = "containerd"
 	_, err := f.find(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "docker, podman, own") || errors.Is(err, ErrNoEngine) {
+	if err == nil || !strings.Contains(err.Error(), "docker, podman, own") || !errors.Is(err, ErrChoice) || errors.Is(err, ErrNoEngine) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -15,8 +15,12 @@ var needs = []string{"dockerd", "containerd", "runc", "iptables", "ip", "docker"
 // enginePackages bring those commands on Debian and Ubuntu, and mmdebstrap, with which node images are built.
 var enginePackages = []string{"docker.io", "iptables", "iproute2", "mmdebstrap"}
 
-// Install installs packages of the distribution: on Debian and Ubuntu, as root. It says beforehand what it installs.
+// Install installs packages of the distribution: on Debian and Ubuntu, as root, unless NOV30_BOOTSTRAP=0. It says
+// beforehand what it installs. The error names the command to run where it may not.
 func Install(ctx context.Context, progress func(string), packages ...string) error {
+	if progress == nil {
+		progress = func(string) {}
+	}
 	return host().install(ctx, progress, packages...)
 }
 
@@ -71,9 +75,9 @@ func (m machine) debian() error {
 				return nil
 			}
 		}
-		return fmt.Errorf("nov30 knows the packages of Debian and Ubuntu, not of %q: install docker or podman by hand", name)
+		return fmt.Errorf("nov30 knows the packages of Debian and Ubuntu, not of %q: install what brings the same by hand", name)
 	}
-	return errors.New("there is no /etc/os-release: install docker or podman by hand")
+	return errors.New("there is no /etc/os-release: install what brings the same by hand")
 }
 
 func osRelease(text string) (id, like, name string) {

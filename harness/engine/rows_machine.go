@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/nov30/nov30/harness/gobuild"
 )
 
 // What the reference shape of a cluster, one control plane and one worker, wants of the machine.
@@ -159,7 +161,7 @@ func (m machine) inotifyRow() Row {
 
 func (m machine) goRow(ctx context.Context) Row {
 	row := Row{Name: "go command", Needed: true, Fix: "install Go (https://go.dev/doc/install) and put it in PATH"}
-	bin, err := m.look("go")
+	bin, err := gobuild.Find(m.look, m.getenv)
 	if err != nil {
 		row.Status, row.Value = Fail, "not in PATH: what runs in the nodes is built with it"
 		return row

@@ -16,15 +16,13 @@ import (
 	"github.com/nov30/nov30/harness/tool"
 )
 
-// cleanupWithin bounds what happens after an arm, whatever ended it: evidence, reverts, deletion.
-const cleanupWithin = 5 * time.Minute
-
 // armRun is one arm while it runs.
 type armRun struct {
 	*Session
 	scenario Scenario
 	record   slo.Record
 	dir      string
+	whole    bool // the record reached its end
 
 	start   time.Time // the monotonic base of all offsets
 	clock0  hostClock
@@ -50,12 +48,22 @@ func (s *Session) arm(ctx context.Context, sc Scenario, spec slo.Spec, a slo.Arm
 	if a != slo.Untreated {
 		x.record.Tool = s.Tool.String()
 	}
-	runErr := x.run(ctx)
-	cleanErr := x.cleanup(context.WithoutCancel(ctx))
-	if err := errors.Join(runErr, cleanErr); err != nil {
-		return slo.Record{}, err
-	}
-	return report.ReadRecord(dir) // what is judged is what is on disk
+	return x.measure(ctx)
+}
+
+// measure runs the arm and cleans up after it, whatever happens, a panic included. A whole record is returned even when
+// the cleaning up failed: what was measured stays true.
+func (x *armRun) measure(ctx context.Context) (rec slo.Record, err error) {
+	defer func() {
+		cleanErr := x.cleanup(context.WithoutCancel(ctx), ctx.Err() != nil)
+		if x.whole {
+			var readErr error
+			rec, readErr = report.ReadRecord(x.dir) // what is judged is what is on disk
+			cleanErr = errors.Join(cleanErr, readErr)
+		}
+		err = errors.Join(err, cleanErr)
+	}()
+	return slo.Record{}, x.run(ctx)
 }
 
 func (x *armRun) run(ctx context.Context) error {
@@ -84,6 +92,7 @@ func (x *armRun) run(ctx context.Context) error {
 	}
 	x.emit(outcomeEvent(slo.HostClock, "", x.clock0.check()))
 	x.phase(slo.PhaseEnd)
+	x.whole = true
 	return nil
 }
 

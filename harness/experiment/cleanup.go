@@ -3,31 +3,61 @@ package experiment
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/nov30/nov30/harness/journal"
+	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
 )
 
+// What may happen after an arm, whatever ended it. Each part has a limit of its own: a node that hangs must cost its logs,
+// never the reverts or the deletion.
+const (
+	collectWithin = time.Minute
+	revertWithin  = 2 * time.Minute
+	deleteWithin  = 2 * time.Minute
+)
+
 // cleanup ends an arm: observers first, then the evidence, then the reverts, the cluster last. It runs whatever happened
-// before, on a context of its own, and each part even if another failed.
-func (x *armRun) cleanup(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, cleanupWithin)
-	defer cancel()
+// before, and each part even if another failed.
+func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	for _, stop := range slices.Backward(x.stop) {
 		stop()
 	}
 	if x.cluster == nil {
 		return x.closeLog()
 	}
-	if err := x.collect(ctx); err != nil {
+	if err := within(ctx, collectWithin, x.collect); err != nil {
 		x.say("evidence is incomplete: %v", err) // a stopped node has no logs to give; no reason to throw the arm away
 	}
-	revertErr := x.revert(ctx)
-	return errors.Join(revertErr, x.closeLog(), x.deleteOrKeep(ctx))
+	revertErr := within(ctx, revertWithin, x.revert)
+	logErr := x.closeLog()
+	kept, deleteErr := false, error(nil)
+	if x.keep(interrupted) {
+		kept, deleteErr = true, within(ctx, revertWithin, func(ctx context.Context) error { return x.keepCluster(ctx, revertErr) })
+	} else {
+		deleteErr = within(ctx, deleteWithin, x.delete)
+	}
+	if revertErr != nil && !kept && deleteErr == nil {
+		// Whatever could not be undone went with the cluster; nothing is left for a sweep.
+		revertErr = errors.Join(revertErr, x.journal.Discard())
+	} else if revertErr != nil {
+		revertErr = errors.Join(revertErr, x.journal.Close())
+	}
+	return errors.Join(revertErr, logErr, deleteErr)
+}
+
+func within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
 }
 
 func (x *armRun) closeLog() error {
@@ -37,17 +67,49 @@ func (x *armRun) closeLog() error {
 	return x.log.Close()
 }
 
-// collect takes logs, never files: an allow-list (cluster.Logs).
+// collect takes logs, never files of the nodes: an allow-list (cluster.Logs). What looks like a secret is taken out of
+// them and of what the tool printed.
 func (x *armRun) collect(ctx context.Context) error {
-	err := x.cluster.Logs(ctx, x.evidence())
-	if x.site == nil {
+	errs := []error{x.cluster.Logs(ctx, x.evidence())}
+	if x.site != nil {
+		out, err := x.Engine.Run(ctx, nil, "logs", "--tail", "2000", x.site.Edge)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(x.evidence(), "edge.log"), out, 0o600)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, redactLogs(x.dir))...)
+}
+
+// redactLogs rewrites every log below dir without its secrets. One that cannot be rewritten is removed.
+func redactLogs(dir string) error {
+	var errs []error
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if ext := filepath.Ext(path); err != nil || d.IsDir() || ext != ".log" && ext != ".txt" {
+			return err
+		}
+		if err := redactFile(path); err != nil {
+			errs = append(errs, err, os.Remove(path))
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+func redactFile(path string) error {
+	in, err := os.Open(path)
+	if err != nil {
 		return err
 	}
-	out, edgeErr := x.Engine.Run(ctx, nil, "logs", "--tail", "2000", x.site.Edge)
-	if edgeErr == nil {
-		edgeErr = os.WriteFile(filepath.Join(x.evidence(), "edge.log"), out, 0o600)
+	defer in.Close()
+	out, err := os.OpenFile(path+".redacted", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, edgeErr)
+	if err := errors.Join(redact.Copy(out, in), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(out.Name()))
+	}
+	return os.Rename(out.Name(), path)
 }
 
 // revert applies what the faults journaled. What cannot be undone goes into the record and is returned.
@@ -59,30 +121,35 @@ func (x *armRun) revert(ctx context.Context) error {
 		x.emit(outcomeEvent(slo.Revert, i.String(), err))
 	})
 	if err != nil {
-		return errors.Join(err, x.journal.Close())
+		return err
 	}
 	return x.journal.Seal()
 }
 
-// deleteOrKeep deletes the cluster unless it is to be kept; then it says how to reach it.
-func (x *armRun) deleteOrKeep(ctx context.Context) error {
-	keep := x.Keep == KeepAlways
-	if x.Keep == KeepOnFailure {
-		keep = !x.passed()
-	}
-	if !keep {
-		return x.cluster.Delete(ctx)
-	}
+// keep tells whether the cluster outlives its arm. After an interrupt nobody waits for it.
+func (x *armRun) keep(interrupted bool) bool {
+	return x.Keep == KeepAlways || x.Keep == KeepOnFailure && !interrupted && !x.passed()
+}
+
+// delete removes the cluster, and the kubeconfig with its key.
+func (x *armRun) delete(ctx context.Context) error {
+	return errors.Join(x.cluster.Delete(ctx), os.Remove(x.cluster.Kubeconfig()))
+}
+
+// keepCluster marks the cluster as wanted and says how to reach it.
+func (x *armRun) keepCluster(ctx context.Context, revertErr error) error {
 	if err := x.Home.Keep(x.cluster.Name()); err != nil {
 		return err
 	}
-	x.say("kept cluster %s (faults reverted):", x.cluster.Name())
-	x.say("  kubectl --kubeconfig %s get nodes,pods -A", x.cluster.Kubeconfig())
-	env := ""
-	for _, e := range x.Engine.Env() {
-		env = e + " "
+	state := "faults reverted"
+	if revertErr != nil {
+		state = "faults NOT reverted: nov30 sweep tries again"
+	} else if err := x.cluster.ClearBackOff(ctx); err != nil {
+		state += fmt.Sprintf("; kubelet could not be restarted, so the API may take five minutes: %v", err)
 	}
-	x.say("  %s%s exec -it %s bash", env, x.Engine.Name, x.cluster.Nodes()[0].Name())
+	x.say("kept cluster %s (%s):", x.cluster.Name(), state)
+	x.say("  kubectl --kubeconfig %s get nodes,pods -A", x.cluster.Kubeconfig())
+	x.say("  %s exec -it %s bash", strings.Join(append(x.Engine.Env(), x.Engine.Name), " "), x.cluster.Nodes()[0].Name())
 	x.say("  nov30 sweep --delete   # when it is no longer needed")
 	return nil
 }

@@ -59,7 +59,10 @@ func (h Home) alive(run string) (bool, error) {
 	}
 	defer f.Close()
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	return errors.Is(err, unix.EWOULDBLOCK), nil
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
 }
 
 // forget removes what is left of a dead run.
@@ -82,4 +85,19 @@ func (h Home) unkeep(cluster string) {
 	if !strings.ContainsRune(cluster, filepath.Separator) {
 		os.Remove(filepath.Join(h.kept(), cluster))
 	}
+}
+
+// Waiting names what a sweep would have to look at: open journals, runs without an end, kept clusters.
+func (h Home) Waiting() ([]string, error) {
+	var all []string
+	for _, dir := range []string{h.Journals(), h.runs(), h.kept()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return all, err
+		}
+		for _, e := range entries {
+			all = append(all, filepath.Join(filepath.Base(dir), e.Name()))
+		}
+	}
+	return all, nil
 }

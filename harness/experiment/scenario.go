@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/nov30/nov30/harness/cluster"
@@ -23,8 +24,9 @@ type Scenario struct {
 	Expect      slo.Effect    // what the untreated arm must show
 	Symptom     fault.Symptom // what a log must show once the fault bites
 	Culprit     string
-	Also        []string // further right answers
-	Red         []string // probes that must turn red in the untreated arm; every other one must stay green there
+	Also        []string          // further right answers
+	Red         []string          // probes that must turn red in the untreated arm; every other one must stay green there
+	Says        map[string]string // what a red probe must say at least once, such as site: status 502
 	SLO         []slo.Objective
 	Hold        time.Duration // untreated: how long the effect must last; 0 means DefaultHold
 	Soak        time.Duration // treated: how long all must stay green after the cut; 0 means DefaultSoak
@@ -46,6 +48,9 @@ func (s Scenario) Spec() (slo.Spec, error) {
 	probes, err := probe.Specs(s.Red...)
 	if err != nil {
 		return slo.Spec{}, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	for i := range probes {
+		probes[i].Says = s.Says[probes[i].Name]
 	}
 	return slo.Spec{Scenario: s.Name, Expect: s.Expect, Symptom: s.Symptom.Name, Culprit: s.Culprit, Also: s.Also,
 		Probes: probes, Objectives: s.SLO, Soak: or(s.Soak, DefaultSoak), Cut: true, Arms: armsOfAPass}, nil
@@ -71,8 +76,15 @@ func (s Scenario) Check() error {
 	if (s.Expect.Kind == slo.Outage || s.Expect.Kind == slo.ExpectHeals) == (len(s.Red) == 0) {
 		wrong("expecting %s with %d red probes", s.Expect.Kind, len(s.Red))
 	}
-	if _, err := s.Spec(); err != nil {
-		errs = append(errs, err)
+	spec, err := s.Spec()
+	if err == nil {
+		err = spec.Validate()
+	}
+	errs = append(errs, err)
+	for name := range s.Says {
+		if !slices.Contains(s.Red, name) {
+			wrong("probe %q must say something but need not turn red", name)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("scenario %s: %w", s.Name, err)

@@ -14,10 +14,10 @@ import (
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/nodeimage"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
-	"github.com/nov30/nov30/harness/tool"
 )
 
 // Options of a run.
@@ -26,33 +26,12 @@ type Options struct {
 	Home     Home
 	Cache    string
 	Out      string // results go to Out/RUN
-	Tool     tool.Tool
-	Arms     []slo.Arm // empty: all that a pass needs
-	Keep     KeepPolicy
 	Image    string // node image; empty: the one of Kubernetes, made if there is none
 	Offline  bool
 	Clock    clockwork.Clock
 	Progress func(string)
 
-	Kubernetes string // version; empty: the recipe's default
-}
-
-// KeepPolicy says which clusters outlive their arm.
-type KeepPolicy string
-
-// The policies.
-const (
-	KeepNever     KeepPolicy = ""
-	KeepOnFailure KeepPolicy = "on-failure"
-	KeepAlways    KeepPolicy = "always"
-)
-
-// ParseKeep reads a policy.
-func ParseKeep(s string) (KeepPolicy, error) {
-	if k := KeepPolicy(s); slices.Contains([]KeepPolicy{KeepNever, KeepOnFailure, KeepAlways}, k) {
-		return k, nil
-	}
-	return "", fmt.Errorf("KEEP %q: on-failure, always, or nothing", s)
+	Choices
 }
 
 // Session is one run: it owns a directory of results and every cluster it makes.
@@ -92,15 +71,7 @@ func (s *Session) begin(ctx context.Context) error {
 	}
 	if s.Image == "" {
 		b := nodeimage.Builder{Engine: s.Engine, Clock: s.Clock, Cache: s.Cache, Offline: s.Offline, Progress: s.Progress}
-		version := s.Kubernetes
-		if version == "" {
-			r, err := nodeimage.LoadRecipe()
-			if err != nil {
-				return err
-			}
-			version = r.Default
-		}
-		image, err := b.Ensure(ctx, version)
+		image, err := b.Ensure(ctx, s.Kubernetes)
 		if err != nil {
 			return err
 		}
@@ -120,12 +91,12 @@ func newRun(c clockwork.Clock) (string, error) {
 	return c.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(b[:]), nil
 }
 
-// Scenario runs the arms of one scenario and judges them. The error is about the experiment, not about the tool: the
-// verdict is then inconclusive and carries it too.
+// Scenario runs the arms of one scenario and judges them. The error is about the experiment, not about the tool; the
+// verdict's reasons carry it too.
 func (s *Session) Scenario(ctx context.Context, sc Scenario) (slo.Verdict, error) {
 	spec, err := sc.Spec()
 	if err != nil {
-		return slo.Verdict{}, err
+		return s.add(Absent(sc.Name, err), nil, err), err
 	}
 	arms := s.Arms
 	if len(arms) == 0 {
@@ -133,26 +104,54 @@ func (s *Session) Scenario(ctx context.Context, sc Scenario) (slo.Verdict, error
 	}
 	records := map[slo.Arm]slo.Record{}
 	for _, a := range arms {
-		var rec slo.Record
-		if rec, err = s.arm(ctx, sc, spec, a); err != nil {
-			err = fmt.Errorf("%s, arm %s: %w", sc.Name, a, err)
+		rec, armErr := s.arm(ctx, sc, spec, a)
+		if rec.Arm == a {
+			records[a] = rec
+		}
+		if armErr != nil {
+			err = fmt.Errorf("%s, arm %s: %w", sc.Name, a, armErr)
 			break
 		}
-		records[a] = rec
 	}
 	v := slo.Evaluate(records, spec)
 	if err != nil {
 		v.Reasons = append([]string{err.Error()}, v.Reasons...)
 	}
+	return s.add(v, records, err), err
+}
+
+// Absent is the verdict of a scenario that was selected but did not run to its end.
+func Absent(scenario string, why error) slo.Verdict {
+	return slo.Verdict{Name: scenario, Verdict: slo.Inconclusive, Reasons: []string{"it did not run to its end: " + why.Error()},
+		WrongCulprits: []string{}, Objectives: []slo.ObjectiveResult{}, Arms: map[slo.Arm]slo.ArmVerdict{}}
+}
+
+// Missing gives every one of these scenarios that has no verdict an inconclusive one: what was asked for and did not
+// run must not look like a pass.
+func (s *Session) Missing(why error, scenarios ...string) {
+	for _, name := range scenarios {
+		if !slices.ContainsFunc(s.verdicts(), func(v slo.Verdict) bool { return v.Name == name }) {
+			s.add(Absent(name, why), nil, nil)
+		}
+	}
+}
+
+func (s *Session) verdicts() []slo.Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.results.Verdicts)
+}
+
+func (s *Session) add(v slo.Verdict, records map[slo.Arm]slo.Record, err error) slo.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.results.Records == nil {
 		s.results.Run, s.results.Records = s.Run, report.Records{}
 	}
-	s.results.Records[sc.Name] = records
+	s.results.Records[v.Name] = records
 	s.results.Verdicts = append(s.results.Verdicts, v)
 	s.err = errors.Join(s.err, err)
-	return v, err
+	return v
 }
 
 // Finish writes the reports and the exit code, and ends the run. interrupted is whether somebody asked to stop.
@@ -161,8 +160,10 @@ func (s *Session) Finish(interrupted bool) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	code := slo.ExitCode(s.results.Verdicts)
+	var incomplete *journal.IncompleteError
 	switch {
-	case code == slo.ExitRevertIncomplete:
+	case code == slo.ExitRevertIncomplete || errors.As(s.err, &incomplete):
+		code = slo.ExitRevertIncomplete
 	case interrupted:
 		code = slo.ExitInterrupted
 	case s.err != nil && code != slo.ExitFail:

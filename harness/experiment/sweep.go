@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
@@ -22,20 +23,22 @@ type Swept struct {
 // run holds is left alone, and so is a kept cluster unless all is set. The error joins what could not be done; it carries
 // *journal.IncompleteError where an inverse could not be applied.
 func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress func(string)) (Swept, error) {
-	var s Swept
+	s := Swept{Reverted: []string{}, Deleted: []string{}, Kept: []string{}, Busy: []string{}}
 	open, err := journal.List(h.Journals())
 	if err != nil {
 		return s, err
 	}
 	var errs []error
+	var broken []journal.Listed // could not be reverted: gone with its cluster, if that is deleted
 	for _, l := range open {
 		if l.InUse {
 			s.Busy = append(s.Busy, l.Path)
 			continue
 		}
 		progress(fmt.Sprintf("journal of run %s, %s/%s: %d inverses to apply on cluster %s", l.Meta.Run, l.Meta.Scenario, l.Meta.Arm, l.Pending, l.Meta.Cluster))
-		if err := sweepJournal(ctx, p, l, progress); err != nil {
-			errs = append(errs, err)
+		if err := within(ctx, revertWithin, func(ctx context.Context) error { return sweepJournal(ctx, p, l, progress) }); err != nil {
+			progress(err.Error())
+			broken = append(broken, l)
 			continue
 		}
 		s.Reverted = append(s.Reverted, l.Path)
@@ -46,6 +49,13 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress f
 	}
 	for _, c := range clusters {
 		errs = append(errs, s.cluster(ctx, p, h, c, all, progress))
+	}
+	for _, l := range broken { // once more: with its cluster deleted there is nothing left to undo
+		if err := within(ctx, revertWithin, func(ctx context.Context) error { return sweepJournal(ctx, p, l, progress) }); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.Reverted = append(s.Reverted, l.Path)
 	}
 	return s, errors.Join(errs...)
 }
@@ -73,6 +83,9 @@ func (s *Swept) cluster(ctx context.Context, p cluster.Provider, h Home, c clust
 }
 
 func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, progress func(string)) error {
+	if errors.Is(l.Err, journal.ErrNoHeader) && l.Pending == 0 && len(l.Lost) == 0 {
+		return os.Remove(l.Path) // begun and never written to
+	}
 	if l.Err != nil {
 		return fmt.Errorf("journal %s: %w", l.Path, l.Err)
 	}
@@ -92,7 +105,7 @@ func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, pro
 	if err := f.Revert(ctx, k, func(i journal.Inverse, err error) { progress(outcome(i, err)) }); err != nil {
 		return err
 	}
-	return f.Seal()
+	return errors.Join(f.Seal(), k.ClearBackOff(ctx))
 }
 
 func outcome(i journal.Inverse, err error) string {

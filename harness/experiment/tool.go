@@ -2,47 +2,14 @@ package experiment
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	toolsfs "github.com/nov30/nov30/fixtures/tools"
-	"github.com/nov30/nov30/harness/slo"
 	"github.com/nov30/nov30/harness/tool"
 )
-
-// LoadTool reads a tool file; an empty path is the reference tool, medic. Programs are looked for in dirs, then in PATH.
-func LoadTool(path string, dirs ...string) (tool.Tool, error) {
-	if path != "" {
-		return tool.Load(path, dirs...)
-	}
-	text, err := toolsfs.FS.ReadFile("medic.yaml")
-	if err != nil {
-		return tool.Tool{}, err
-	}
-	t, err := tool.Parse(text)
-	if err == nil {
-		err = t.Resolve(".", dirs...)
-	}
-	return t, err
-}
-
-// ParseArms reads a comma-separated list of arms; empty means all that a pass needs.
-func ParseArms(s string) ([]slo.Arm, error) {
-	var arms []slo.Arm
-	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
-		if a := slo.Arm(name); !slices.Contains(armsOfAPass, a) {
-			return nil, fmt.Errorf("%q is no arm; the arms are %v", name, armsOfAPass)
-		} else if !slices.Contains(arms, a) {
-			arms = append(arms, a)
-		}
-	}
-	return arms, nil
-}
 
 // startTool starts the detector, before anything is broken.
 func (x *armRun) startTool(ctx context.Context) error {
@@ -85,7 +52,7 @@ func (x *armRun) toolContext(ctx context.Context) (tool.Context, error) {
 		return tool.Context{}, err
 	}
 	c := tool.Context{Cluster: x.cluster.Name(), Kubeconfig: kubeconfig, SiteURL: site.String(),
-		Deadline: x.Clock.Now().Add(time.Hour).UTC(), Engine: tool.Engine{Command: x.Engine.Bin, Host: x.Engine.Host}}
+		Deadline: x.Clock.Now().Add(steadyFor + or(x.scenario.Timeout, DefaultTimeout)).UTC(), Engine: tool.Engine{Command: x.Engine.Bin, Host: x.Engine.Host}}
 	for _, n := range x.cluster.Nodes() {
 		address, err := x.cluster.Address(ctx, n.Name())
 		if err != nil {
@@ -118,7 +85,9 @@ func (x *armRun) recover(ctx context.Context, deadline time.Time) (alarmed bool,
 	case <-x.tool.FirstCritical():
 	}
 	x.say("+%5.1f s  the tool alarms and recovers", x.Clock.Since(x.start).Seconds())
-	err = x.tool.Recover(ctx)
+	limited, cancel := context.WithTimeoutCause(ctx, x.Clock.Until(deadline), errors.New("the scenario's time for detection and repair is over"))
+	defer cancel()
+	err = x.tool.Recover(limited)
 	if ctx.Err() != nil {
 		return true, context.Cause(ctx)
 	}

@@ -28,7 +28,7 @@ type Program struct {
 	Out string
 }
 
-// Build compiles p into a static executable with the go command found in PATH. The error carries the compiler's output.
+// Build compiles p into a static executable with the go command that Find finds. The error carries the compiler's output.
 func Build(ctx context.Context, p Program) error {
 	dir, err := os.MkdirTemp("", "nov30-build-")
 	if err != nil {
@@ -86,11 +86,30 @@ func write(p Program, dir string) error {
 	return nil
 }
 
+// Find returns the path of the go command: the one in PATH, else $GOROOT/bin/go, else the one where Go's own instructions
+// install it, which sudo's secure_path lacks (https://go.dev/doc/install). look finds a command as exec.LookPath does; the
+// error wraps what it says of PATH.
+func Find(look func(name string) (string, error), getenv func(string) string) (string, error) {
+	path, err := look("go")
+	if err == nil {
+		return path, nil
+	}
+	for _, root := range []string{getenv("GOROOT"), "/usr/local/go"} {
+		if !filepath.IsAbs(root) {
+			continue
+		}
+		if path, err := look(filepath.Join(root, "bin", "go")); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the go command builds what runs in the nodes: %w; install Go and put it in PATH", err)
+}
+
 // run runs the go command in dir and returns its standard output.
 func run(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	goCommand, err := exec.LookPath("go")
+	goCommand, err := Find(exec.LookPath, os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("the go command builds what runs in the nodes: %w; install Go and put it in PATH", err)
+		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, goCommand, args...)
 	cmd.Dir = dir

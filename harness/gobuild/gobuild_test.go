@@ -2,9 +2,11 @@ package gobuild
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -26,6 +28,31 @@ func TestNearestPrefersTheVersionItselfThenANewerPatchThenAnOlderOne(t *testing.
 	}
 	if got := Nearest(nil, "v1.0.0"); got != "" {
 		t.Errorf("nothing served, yet nearest is %q", got)
+	}
+}
+
+func TestGoIsTakenFromPATHThenGOROOTThenItsUsualPlace(t *testing.T) {
+	for name, c := range map[string]struct {
+		there  []string
+		goroot string
+		want   string
+	}{
+		"all":                 {[]string{"go", "/r/bin/go", "/usr/local/go/bin/go"}, "/r", "go"},
+		"not in PATH":         {[]string{"/r/bin/go", "/usr/local/go/bin/go"}, "/r", "/r/bin/go"},
+		"GOROOT has none":     {[]string{"/usr/local/go/bin/go"}, "/r", "/usr/local/go/bin/go"},
+		"no GOROOT":           {[]string{"bin/go", "/usr/local/go/bin/go"}, "", "/usr/local/go/bin/go"},
+		"nowhere":             {nil, "/r", ""},
+		"GOROOT not absolute": {[]string{"r/bin/go"}, "r", ""},
+	} {
+		got, err := Find(func(name string) (string, error) {
+			if slices.Contains(c.there, name) {
+				return name, nil
+			}
+			return "", errors.New(map[string]string{"go": "not in PATH"}[name])
+		}, func(string) string { return c.goroot })
+		if got != c.want || (err == nil) != (c.want != "") || (err != nil && !strings.Contains(err.Error(), "not in PATH")) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }
 

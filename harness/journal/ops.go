@@ -19,6 +19,7 @@ type operation struct {
 	check  func(Inverse) error
 	apply  func(context.Context, site, Inverse) error
 	verify func(context.Context, site, Inverse) error
+	// byHand names no engine's command: which engine the cluster is on, and at what address, the journal does not know.
 	byHand func(journal string, seq uint64, i Inverse) string
 }
 
@@ -70,11 +71,11 @@ func verifyRestoreFile(ctx context.Context, s site, i Inverse) error {
 
 func restoreFileByHand(journal string, seq uint64, i Inverse) string {
 	if i.Absent {
-		return fmt.Sprintf("docker exec %s rm -f -- %s", i.Node, quote(i.Path))
+		return fmt.Sprintf("in node %s run: rm -f -- %s", i.Node, quote(i.Path))
 	}
 	extract := fmt.Sprintf(`jq -r 'select(.entry.seq==%d).entry.inverse.preimage // ""' %s | base64 -d`, seq, quote(journal))
 	write := fmt.Sprintf(`sh -c 'umask 077; cat >"$1" && chown %d:%d "$1" && chmod %04o "$1"' sh %s`, i.UID, i.GID, i.Mode, quote(i.Path))
-	return fmt.Sprintf("%s | docker exec -i %s %s", extract, i.Node, write)
+	return fmt.Sprintf("give the output of `%s` to the standard input of this in node %s: %s", extract, i.Node, write)
 }
 
 func checkNodeOnly(i Inverse) error {
@@ -100,7 +101,7 @@ func verifyStartNode(ctx context.Context, s site, i Inverse) error {
 }
 
 func startNodeByHand(_ string, _ uint64, i Inverse) string {
-	return fmt.Sprintf("docker start %s, then wait until `docker exec %s systemctl is-system-running` says running or degraded", i.Node, i.Node)
+	return fmt.Sprintf("start the container %s; then in it run, until it says running or degraded: systemctl is-system-running", i.Node)
 }
 
 // quote makes one word of a shell command line.

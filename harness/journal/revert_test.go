@@ -208,7 +208,7 @@ func TestOneFailureStopsNoOtherAndIsNamedWithoutPreimage(t *testing.T) {
 		t.Fatalf("got %v, want two failures", err)
 	}
 	text := fmt.Sprintf("%v %+v", err, incomplete)
-	for _, want := range []string{worker.Name(), f.Path(), "by hand:", "entry.seq==4", "docker exec -i " + worker.Name(), `'/it'\''s'`, "chmod 0600"} {
+	for _, want := range []string{worker.Name(), f.Path(), "by hand:", "entry.seq==4", "in node " + worker.Name() + ": sh -c", `'/it'\''s'`, "chmod 0600"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the error does not say %q: %s", want, text)
 		}

@@ -88,6 +88,9 @@ func (t *archive) copyOf(from []byte, name string, names ...string) error {
 		if h.Name != name {
 			continue
 		}
+		if h.Typeflag != tar.TypeReg {
+			return fmt.Errorf("%s in the archive is not a file", name)
+		}
 		text, err := io.ReadAll(r)
 		if err != nil {
 			return err

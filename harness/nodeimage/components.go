@@ -97,11 +97,7 @@ func (b Builder) kubernetes(ctx context.Context, version string) (string, error)
 
 // nestedModule turns the go.mod of k8s.io/kubernetes into one that requires it.
 func nestedModule(text []byte, version string) (string, error) {
-	f, err := modfile.ParseLax("go.mod", text, nil)
-	if err != nil {
-		return "", err
-	}
-	full, err := modfile.Parse("go.mod", text, nil)
+	f, err := modfile.Parse("go.mod", text, nil)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +107,7 @@ func nestedModule(text []byte, version string) (string, error) {
 	var m strings.Builder
 	fmt.Fprintf(&m, "module nov30.local/kubernetes\n\ngo %s\n\nrequire k8s.io/kubernetes %s\n\n", f.Go.Version, version)
 	staging := "v0" + strings.TrimPrefix(version, "v1")
-	for _, r := range full.Replace {
+	for _, r := range f.Replace {
 		if strings.HasPrefix(r.New.Path, "./staging/") {
 			fmt.Fprintf(&m, "replace %s => %s %s\n", r.Old.Path, r.Old.Path, staging)
 		}
@@ -154,7 +150,7 @@ func kubeadmTags(ctx context.Context, kube, version string) (t imageTags, err er
 			}
 		}
 	}
-	if t.etcd == "" || t.coredns == "" || t.apiserver == "" || t.proxy == "" {
+	if t.etcd == "" || t.coredns == "" || t.apiserver == "" || t.controllerManager == "" || t.scheduler == "" || t.proxy == "" {
 		return t, fmt.Errorf("kubeadm config images list: an image is missing in %q", out)
 	}
 	return t, nil

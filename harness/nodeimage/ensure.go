@@ -1,7 +1,6 @@
 package nodeimage
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +21,12 @@ type Builder struct {
 	Cache string
 	// Offline never tries to pull.
 	Offline bool
+	// Install installs packages of the distribution; nil means engine.Install.
+	Install func(ctx context.Context, progress func(line string), packages ...string) error
 	// Progress is told of every step as it begins and, with its time, as it ends. It may be nil.
 	Progress func(line string)
+
+	keyring string // the file with Debian's keys; empty means debianKeyring
 }
 
 // pullTimeout bounds one attempt to pull an official image, about 1 GB.
@@ -69,8 +72,11 @@ func (b Builder) Build(ctx context.Context, kubernetes string) (string, error) {
 func (b Builder) have(ctx context.Context, ref string) (bool, error) {
 	_, err := b.Engine.Run(ctx, nil, "image", "inspect", "--format", "{{.Id}}", ref)
 	var failed *engine.CommandError
-	if errors.As(err, &failed) && ctx.Err() == nil && bytes.Contains(bytes.ToLower(failed.Stderr), []byte("no such image")) {
-		return false, nil
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		words := strings.ToLower(string(failed.Stderr))
+		if strings.Contains(words, "no such image") || strings.Contains(words, "image not known") { // docker, podman
+			return false, nil
+		}
 	}
 	return err == nil, err
 }

@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -89,8 +91,8 @@ func (i imageParts) image() (v1.Image, error) {
 	layers := append([]v1.Layer{}, i.layers...)
 	if len(i.add) > 0 {
 		own, err := layer(func(t *archive) error {
-			for path, source := range i.add {
-				if err := t.file(source, path); err != nil {
+			for _, path := range slices.Sorted(maps.Keys(i.add)) {
+				if err := t.file(i.add[path], path); err != nil {
 					return err
 				}
 			}

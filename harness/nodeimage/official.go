@@ -28,8 +28,8 @@ func (b Builder) derive(ctx context.Context, r Recipe, official, ref string) err
 		if err != nil {
 			return err
 		}
-		out, err := b.Engine.Run(ctx, nil, "run", "--detach", "--privileged", "--label", "nov30.stage=1",
-			"--entrypoint", "sleep", official, "infinity")
+		out, err := b.Engine.Run(ctx, nil, "run", "--detach", "--rm", "--privileged", "--label", "nov30.stage=1",
+			"--entrypoint", "sleep", official, stageLife)
 		if err != nil {
 			return err
 		}

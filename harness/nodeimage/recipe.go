@@ -55,7 +55,7 @@ func (r Recipe) Ref(kubernetes string) string {
 // Repository is the name under which node images are kept in the engine.
 const Repository = "nov30/node"
 
-// digest covers names, modes and contents of all files; the order is that of fs.WalkDir, which is lexical.
+// digest covers names and contents of all files; the order is that of fs.WalkDir, which is lexical.
 func digest(trees ...fs.FS) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.GOARCH)
@@ -85,4 +85,13 @@ func CheckVersion(v string) error {
 		return fmt.Errorf("%q is not a Kubernetes version; write it in full, for example v1.34.4", v)
 	}
 	return nil
+}
+
+// VersionOr checks the version asked for; none means the recipe's default.
+func VersionOr(kubernetes string) (string, error) {
+	if kubernetes == "" {
+		r, err := LoadRecipe()
+		return r.Default, err
+	}
+	return kubernetes, CheckVersion(kubernetes)
 }

@@ -25,6 +25,9 @@ func (b Builder) rootfs(ctx context.Context, r Recipe) (string, error) {
 	if info, err := os.Stat(path); err == nil && b.Clock.Since(info.ModTime()) < rootfsMaxAge {
 		return path, nil
 	}
+	if err := b.prerequisites(ctx); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
@@ -40,10 +43,6 @@ func (b Builder) rootfs(ctx context.Context, r Recipe) (string, error) {
 
 // debootstrap writes a Debian root file system as a tar. As an ordinary user mmdebstrap works in a user namespace.
 func debootstrap(ctx context.Context, r Recipe, out string) error {
-	tool, err := exec.LookPath("mmdebstrap")
-	if err != nil {
-		return fmt.Errorf("%w; it builds the nodes' root file system: apt-get install mmdebstrap debian-archive-keyring", err)
-	}
 	args := []string{"--variant=minbase", "--components=main", "--include=" + strings.Join(r.Packages, ","),
 		// Nothing that a node never reads: documentation, message catalogues, package lists.
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -52,7 +51,7 @@ func debootstrap(ctx context.Context, r Recipe, out string) error {
 		// An interrupted download is tried again; the mirrors are far away from some machines.
 		"--aptopt=Acquire::Retries \"3\"",
 		r.Suite, out}
-	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Run(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	nodeimagefs "github.com/nov30/nov30/fixtures/nodeimage"
+	"github.com/nov30/nov30/harness/engine"
 )
 
 // Labels of a node image.
@@ -24,6 +26,9 @@ const (
 // which is how it gets into the image: engines differ in whether commit can set it.
 const stopSignal = "SIGRTMIN+3"
 
+// stageLife is how many seconds a stage's container lives when the build that made it was killed; it then removes itself.
+const stageLife = "3600"
+
 // stage is a container in which an image is put together.
 type stage struct {
 	b  Builder
@@ -32,8 +37,8 @@ type stage struct {
 
 func (b Builder) startStage(ctx context.Context, image string) (*stage, error) {
 	// No network: everything it needs is copied in. Privileged, because containerd runs in it.
-	out, err := b.Engine.Run(ctx, nil, "run", "--detach", "--privileged", "--network", "none", "--label", "nov30.stage=1",
-		"--stop-signal", stopSignal, "--entrypoint", "sleep", image, "infinity")
+	out, err := b.Engine.Run(ctx, nil, "run", "--detach", "--rm", "--privileged", "--network", "none", "--label", "nov30.stage=1",
+		"--stop-signal", stopSignal, "--entrypoint", "sleep", image, stageLife)
 	if err != nil {
 		return nil, fmt.Errorf("start a container from %s: %w", image, err)
 	}
@@ -43,9 +48,19 @@ func (b Builder) startStage(ctx context.Context, image string) (*stage, error) {
 func (s *stage) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := s.b.Engine.Run(ctx, nil, "rm", "--force", "--volumes", s.id); err != nil {
+	if _, err := s.b.Engine.Run(ctx, nil, "rm", "--force", "--volumes", s.id); err != nil && !removed(err) {
 		s.b.say("left behind: container %s (%v)", s.id, err)
 	}
+}
+
+// removed tells whether removing a container failed because it removed itself.
+func removed(err error) bool {
+	var failed *engine.CommandError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	words := strings.ToLower(string(failed.Stderr))
+	return strings.Contains(words, "no such container") || strings.Contains(words, "is already in progress")
 }
 
 func (s *stage) exec(ctx context.Context, stdin io.Reader, argv ...string) ([]byte, error) {

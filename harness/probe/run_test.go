@@ -266,17 +266,3 @@ func TestShortIsOneValidLine(t *testing.T) {
 		}
 	}
 }
-
-func TestLatenciesCountRedChecksToo(t *testing.T) {
-	h, err := Latencies([]slo.Event{
-		{Kind: slo.Probe, Name: "api", OK: true, Took: 10 * time.Millisecond},
-		{Kind: slo.Probe, Name: "api", Took: 2 * time.Second},
-		{Kind: slo.Probe, Name: "site", OK: true},
-		{Kind: slo.Note, Name: "api", Took: time.Hour},
-	})
-	must(t, err)
-	api := h["api"]
-	if len(h) != 2 || api.TotalCount() != 2 || !api.ValuesAreEquivalent(api.Max(), 2_000_000) || h["site"].TotalCount() != 1 {
-		t.Fatalf("%d histograms, api %d up to %d µs", len(h), api.TotalCount(), api.Max())
-	}
-}

@@ -5,35 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"sync"
 
 	"github.com/nov30/nov30/harness/cluster"
 )
 
 // Site asks for the website as its users do: HTTP through nginx over a new connection. Green is status 200 with the nonce
-// of the run; another page with status 200 is red. It counts the status codes.
-type Site struct {
-	url, nonce string
-
-	mu     sync.Mutex
-	counts map[int]int
-}
+// of the run; another page with status 200 is red.
+type Site struct{ url, nonce string }
 
 // NewSite makes the probe of the site at url, whose answers must carry nonce.
 func NewSite(url, nonce string) *Site {
-	return &Site{url: url, nonce: nonce, counts: map[int]int{}}
+	return &Site{url: url, nonce: nonce}
 }
 
 func (*Site) String() string { return NameSite }
-
-// Counts is how often each status was answered so far; 0 stands for no answer.
-func (p *Site) Counts() map[int]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return maps.Clone(p.counts)
-}
 
 // Check asks once.
 func (p *Site) Check(ctx context.Context, _ cluster.Cluster) error {
@@ -45,7 +31,6 @@ func (p *Site) Check(ctx context.Context, _ cluster.Cluster) error {
 		return err
 	}
 	status, _, text, err := roundTrip(req, nil)
-	p.count(status)
 	if err != nil {
 		return err
 	}
@@ -57,10 +42,4 @@ func (p *Site) Check(ctx context.Context, _ cluster.Cluster) error {
 		return fmt.Errorf("status 200 without the nonce of the run: %q answered", short(string(text), 80))
 	}
 	return nil
-}
-
-func (p *Site) count(status int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.counts[status]++
 }

@@ -3,6 +3,8 @@ package report
 import (
 	"strings"
 	"unicode"
+
+	"github.com/nov30/nov30/harness/redact"
 )
 
 // How many characters of a text may stand in a report: of a name, of a text, of all reasons of a scenario.
@@ -20,7 +22,7 @@ func plain(s string, limit int) string {
 			return ' '
 		}
 		return r
-	}, redact(strings.ToValidUTF8(s, "?")))
+	}, redact.String(strings.ToValidUTF8(s, "?")))
 	r := []rune(strings.Join(strings.Fields(s), " "))
 	if len(r) > limit {
 		r = append(r[:limit:limit], '…')

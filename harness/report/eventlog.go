@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/slo"
 )
 
@@ -75,12 +76,12 @@ func (l *EventLog) Close() error {
 // bounded limits the texts of an event. The event that was passed in stays as it is.
 func bounded(e slo.Event) slo.Event {
 	for _, text := range []*string{&e.Name, &e.Error, &e.Detail} {
-		*text = cut(redact(*text))
+		*text = cut(redact.String(*text))
 	}
 	if e.Finding != nil {
 		f := *e.Finding
 		for _, text := range []*string{(*string)(&f.Severity), &f.Kind, &f.Culprit, &f.Node, &f.Evidence} {
-			*text = cut(redact(*text))
+			*text = cut(redact.String(*text))
 		}
 		e.Finding = &f
 	}

@@ -89,6 +89,19 @@ func (p *page) scenario(v slo.Verdict, arms map[slo.Arm]slo.Record) {
 }
 
 func (p *page) timings(timings []Timing) {
+	if len(timings) == 0 {
+		return
+	}
+	p.line("## How long the stages took\n")
+	if !slices.ContainsFunc(timings, func(t Timing) bool { return t.Baseline != nil }) {
+		rows := [][]string{{"stage", "took"}}
+		for _, t := range timings {
+			rows = append(rows, []string{markdown(t.Name, nameMax), fmt.Sprintf("%.1f s", t.Seconds)})
+		}
+		p.table(rows...)
+		return
+	}
+	p.line("The baseline is the same stage done the plain way in the same run.\n")
 	rows := [][]string{{"stage", "took", "baseline", "difference"}}
 	for _, t := range timings {
 		base, diff := "–", "–"
@@ -96,9 +109,6 @@ func (p *page) timings(timings []Timing) {
 			base, diff = fmt.Sprintf("%.1f s", *t.Baseline), fmt.Sprintf("%+.1f s", t.Seconds-*t.Baseline)
 		}
 		rows = append(rows, []string{markdown(t.Name, nameMax), fmt.Sprintf("%.1f s", t.Seconds), base, diff})
-	}
-	if len(timings) > 0 {
-		p.line("## How long the stages took\n\nThe baseline is the same stage done the plain way in the same run.\n")
 	}
 	p.table(rows...)
 }

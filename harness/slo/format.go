@@ -34,6 +34,17 @@ func because(reason, err string) string {
 	return reason + ": " + err
 }
 
+// listedMost is how many names of a list a reason may hold.
+const listedMost = 5
+
+// listed names the first few of a list.
+func listed(names []string) string {
+	if more := len(names) - listedMost; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:listedMost], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
 // inSeconds rounds up to a millisecond, so that a time is never reported shorter than it was.
 func inSeconds(d time.Duration) float64 {
 	ms := d / time.Millisecond

@@ -4,7 +4,7 @@ import "time"
 
 // recovered checks that every probe was green again after an outage, and through the soak. Where it was not, the writes
 // need not have been read back: they could not be.
-func (j *judge) recovered(bite time.Duration, start *Event) {
+func (j *judge) recovered(bite time.Duration, start, exit *Event) {
 	if j.relapsed() || j.redToTheEnd() {
 		return
 	}
@@ -26,7 +26,7 @@ func (j *judge) recovered(bite time.Duration, start *Event) {
 	if start != nil && at < start.At && j.spec.Expect.Kind == Outage {
 		j.doubt("healed by itself: green again at %s, before the recovery started", j.since(at))
 	}
-	if !j.soaked(at) {
+	if !j.soaked(at, exit) {
 		return
 	}
 	took := at - bite
@@ -75,11 +75,11 @@ func (j *judge) redToTheEnd() bool {
 
 // soaked checks that the soak was long enough and that every probe was checked in it. It counts from the recovery, or
 // from the cut of connections in it.
-func (j *judge) soaked(from time.Duration) bool {
+func (j *judge) soaked(from time.Duration, exit *Event) bool {
 	before := len(j.doubts)
 	soak, ok := j.phase[PhaseSoak]
 	if !ok {
-		j.doubt("the record has no phase %s", PhaseSoak)
+		j.noSoak(exit)
 		return false
 	}
 	from = max(from, j.cut(soak))
@@ -118,7 +118,7 @@ func (j *judge) prevented(start, exit *Event) {
 	if j.noRed("the outage was not prevented") || exit == nil || !exit.OK {
 		return
 	}
-	if !j.soaked(exit.At) {
+	if !j.soaked(exit.At, exit) {
 		return
 	}
 	recover, heal := time.Duration(0), exit.At-start.At

@@ -51,6 +51,9 @@ type ProbeSpec struct {
 	Timeout  time.Duration `json:"timeout_ns"`
 	// Red: the untreated arm must turn this probe red. Otherwise it must stay green there.
 	Red bool `json:"red"`
+	// Says is what at least one of its red checks in the hold of an outage must carry in its error, such as "status 502":
+	// a probe that is red for another reason does not show the outage. Empty: any error will do.
+	Says string `json:"says,omitempty"`
 }
 
 // Spec is the part of a scenario that a verdict is computed from.

@@ -27,7 +27,7 @@ func (j *judge) treated() {
 	j.detection(from)
 	start, exit := j.recovery()
 	if j.spec.expectsRed() {
-		j.recovered(from, start)
+		j.recovered(from, start, exit)
 	} else {
 		j.prevented(start, exit)
 	}
@@ -79,29 +79,38 @@ func (j *judge) leftAlone() {
 }
 
 // detection finds the first critical finding that names the culprit and times it from the bite (or the injection). One
-// that came before the bite took no time.
+// that came before the bite took no time. A wrong culprit named before it fails the tool: who blames everything is right
+// sooner or later. One named after it, but before the recovery started, is only recorded.
 func (j *judge) detection(from time.Duration) {
 	right := append([]string{j.spec.Culprit}, j.spec.Also...)
-	for _, e := range j.of(Finding, func(e Event) bool { return critical(e) && e.At >= j.after() && e.At <= j.end() }) {
+	var before []string
+	named, recovering := false, false
+	for _, e := range j.events {
+		recovering = recovering || e.Kind == ToolEvent && e.Name == RecoverStart && e.At >= j.after()
+		if e.Kind != Finding || !critical(e) || e.At < j.after() || e.At > j.end() {
+			continue
+		}
 		culprit := clip(e.Finding.Culprit)
 		if j.measured.culprit == "" {
 			j.measured.culprit = culprit
 		}
-		if slices.Contains(right, e.Finding.Culprit) {
+		switch isRight := slices.Contains(right, e.Finding.Culprit); {
+		case isRight && !named:
 			took := max(0, e.At-from)
-			j.measured.detect = &took
+			j.measured.detect, named, before = &took, true, slices.Clone(j.measured.wrong)
 			j.mark("detected", e.At, e.Finding.Culprit)
-			return
-		}
-		if !slices.Contains(j.measured.wrong, culprit) {
+		case !isRight && !(named && recovering) && !slices.Contains(j.measured.wrong, culprit):
 			j.measured.wrong = append(j.measured.wrong, culprit)
 		}
 	}
-	if len(j.measured.wrong) > 0 {
+	switch {
+	case len(before) > 0:
+		j.fail("named %s before the right culprit", listed(before))
+	case !named && len(j.measured.wrong) > 0:
 		j.fail("named %s, not %s", j.measured.wrong[0], j.spec.Culprit)
-		return
+	case !named:
+		j.fail("nothing detected: no critical finding after the injection, expected %s", j.spec.Culprit)
 	}
-	j.fail("nothing detected: no critical finding after the injection, expected %s", j.spec.Culprit)
 }
 
 // recovery checks what the tool said of its own recovery. nil is an event that is not there; no exit is without a start.

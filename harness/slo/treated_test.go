@@ -194,9 +194,92 @@ func TestAFindingBeforeTheBiteTookNoTime(t *testing.T) {
 func TestAWrongCulpritBeforeTheRightOneIsRecorded(t *testing.T) {
 	tr := treatedOf(spec()).add(finding(11*s+500*ms, Critical, "apiserver"), finding(11*s+600*ms, Critical, "apiserver"))
 	v := Evaluate(records(untreatedOf(spec()), tr), spec())
-	if v.Verdict != Pass || v.Culprit != "apiserver" || len(v.WrongCulprits) != 1 || v.WrongCulprits[0] != "apiserver" {
+	if v.Verdict != Fail || v.Culprit != "apiserver" || len(v.WrongCulprits) != 1 || v.WrongCulprits[0] != "apiserver" {
 		t.Errorf("%s culprit %q wrong %v", v.Verdict, v.Culprit, v.WrongCulprits)
 	}
+	if want := "treated: named apiserver before the right culprit"; len(v.Reasons) != 1 || v.Reasons[0] != want {
+		t.Errorf("%v, want %s", v.Reasons, want)
+	}
+	if v.DetectS == nil || *v.DetectS != 0.8 {
+		t.Errorf("detect %v", v.DetectS)
+	}
+}
+
+func TestWhoNamesAWrongCulpritFirstFails(t *testing.T) {
+	right, also, wrong := "etcd/server", "etcd/peer", "apiserver"
+	for _, tt := range []struct {
+		name     string
+		critical []string // all in one instant, in this order, before the recovery starts
+		later    []string // after it started
+		want     State
+		recorded int
+	}{
+		{"only the right one", []string{right}, nil, Pass, 0},
+		{"another right one first", []string{also, right}, nil, Pass, 0},
+		{"the wrong one first", []string{wrong, right}, nil, Fail, 1},
+		{"the wrong one after", []string{right, wrong, wrong}, nil, Pass, 1},
+		{"wrong ones around it", []string{wrong, right, "dns/coredns"}, nil, Fail, 2},
+		{"everything", []string{"admin", "api", "authorizer", "ca", "scheduler", wrong, right, "etcd/ca"}, nil, Fail, 7},
+		{"a wrong one after the recovery started", []string{right}, []string{wrong}, Pass, 0},
+		{"the right one only after it", []string{wrong}, []string{"dns/coredns", right}, Fail, 2},
+	} {
+		tr := treatedOf(spec()).drop(is(Finding))
+		for _, c := range tt.critical {
+			tr.add(finding(12*s, Critical, c))
+		}
+		for _, c := range tt.later {
+			tr.add(finding(13*s, Critical, c))
+		}
+		v := Evaluate(records(untreatedOf(spec()), tr), spec())
+		if v.Verdict != tt.want || len(v.WrongCulprits) != tt.recorded {
+			t.Errorf("%s: %s, wrong %v: %v", tt.name, v.Verdict, v.WrongCulprits, v.Reasons)
+		}
+	}
+	if got := listed([]string{"a", "b", "c", "d", "e", "f", "g"}); got != "a, b, c, d, e and 2 more" || listed([]string{"a", "b", "c", "d", "e"}) != "a, b, c, d, e" {
+		t.Error(got)
+	}
+}
+
+// ended55 leaves out what comes after the recovery: the arm ended at 55 s before a soak could begin.
+func ended55(tr *draft) *draft {
+	return tr.drop(is(Cut)).drop(is(Writes)).drop(isPhase(PhaseSoak))
+}
+
+func TestARecoveryThatDoesNotReachTheSoakIsTheToolsFailure(t *testing.T) {
+	killed := func(e *Event) { e.OK, e.Error = false, "the recover command did not end within 2m0s" }
+	tests := []spoiled{
+		{"hangs until its deadline with the API green", func(_, tr *draft) {
+			ended55(tr).each(isTool(RecoverExit), at(54*s)).each(isTool(RecoverExit), killed)
+		}, Fail, "recovery command failed at +44.0 s: the recover command did not end within 2m0s"},
+		{"hangs beyond the end with the API green", func(_, tr *draft) {
+			ended55(tr).drop(isTool(RecoverExit))
+		}, Fail, "the recovery command did not end before the arm did"},
+		{"fails at once with the API green", func(_, tr *draft) { ended55(tr).each(isTool(RecoverExit), killed) }, Fail, "recovery command failed"},
+		{"ends well just before the end", func(_, tr *draft) {
+			ended55(tr).each(isTool(RecoverExit), at(54*s+500*ms))
+		}, Fail, "the recovery did not end in time: it ended at +44.5 s, 0.5 s before the end of the arm, and probe api, site was not seen green"},
+		{"its last probe answers after the end", func(_, tr *draft) {
+			ended55(tr).each(isTool(RecoverExit), at(54*s)).each(func(e Event) bool { return isProbe("site")(e) && e.At > 54*s },
+				func(e *Event) { e.Took = 2 * s })
+		}, Fail, "and probe site was not seen green after that"},
+		{"ends well and all is green, but the soak is lost", func(_, tr *draft) { ended55(tr) }, Inconclusive, "the record has no phase soak"},
+	}
+	check(t, spec(), tests)
+	tests[0].spoil = func(_, tr *draft) { ended55(tr).each(isTool(RecoverExit), killed) }
+	tests[0].reason = "recovery command failed"
+	check(t, latent(), tests)
+	check(t, spec(), []spoiled{
+		{"exits well and is never green", func(_, tr *draft) { ended55(tr).set("api", 11*s, 60*s, false) }, Fail,
+			"not recovered: probe api red since +1.2 s and at the end"},
+		{"exits well, green until its last check", func(_, tr *draft) {
+			ended55(tr).add(Event{Kind: Probe, Name: "api", At: 54*s + 900*ms, Took: 50 * ms, Error: "refused"})
+		}, Fail, "not recovered: probe api red since +1.2 s and at the end"},
+		{"no alarm at all", nothing, Fail, "nothing detected"},
+		{"no alarm at all, another probe red", func(u, tr *draft) {
+			nothing(u, tr)
+			tr.drop(is(Writes)).set("site", 20*s, 60*s, false)
+		}, Fail, "not recovered: probe site red since +10.2 s and at the end"},
+	})
 }
 
 // A check that was under way when the injection began may have been struck by it: it is the bite, at the injection.

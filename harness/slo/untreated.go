@@ -1,6 +1,10 @@
 package slo
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // untreated checks that the fault did what the scenario expects. It never fails a tool: there is none.
 func (j *judge) untreated() {
@@ -119,6 +123,18 @@ func (j *judge) staysRed(p ProbeSpec) {
 	}
 	if reds < leastChecks {
 		j.doubt("the hold is too short: probe %s has only %d red checks", p.Name, reds)
+	}
+	j.says(p)
+}
+
+// says checks that a probe was red for the reason the scenario gives, in the hold.
+func (j *judge) says(p ProbeSpec) {
+	if p.Says == "" {
+		return
+	}
+	said := func(c Event) bool { return !c.OK && strings.Contains(c.Error, p.Says) }
+	if !slices.ContainsFunc(j.from(p, j.phase[PhaseHold]), said) {
+		j.doubt("probe %s was red but never said %q", p.Name, clip(p.Says))
 	}
 }
 

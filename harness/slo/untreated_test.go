@@ -1,6 +1,9 @@
 package slo
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestTheUntreatedArmMustShowTheOutage(t *testing.T) {
 	check(t, spec(), []spoiled{
@@ -46,6 +49,36 @@ func TestEveryNamedProbeMustTurnRed(t *testing.T) {
 	if v := Evaluate(records(u, tr), sp); v.Verdict != Pass {
 		t.Errorf("%s %v", v.Verdict, v.Reasons)
 	}
+}
+
+func TestAProbeMustBeRedForTheReasonTheScenarioGives(t *testing.T) {
+	sp := spec()
+	sp.Probes[1].Red, sp.Probes[1].Says = true, "status 502"
+	say := func(text string, from, to time.Duration) func(u, tr *draft) {
+		return func(u, _ *draft) {
+			u.set("site", 15*s, 61*s, false).each(func(e Event) bool { return isProbe("site")(e) && e.At >= from && e.At < to },
+				func(e *Event) { e.Error = text })
+		}
+	}
+	never := `untreated: probe site was red but never said "status 502"`
+	check(t, sp, []spoiled{
+		{"all say it passes", say("status 502", 15*s, 61*s), Pass, ""},
+		{"one says it passes", say("status 502 answered", 30*s, 31*s), Pass, ""},
+		{"the last one says it passes", say("status 502", 59*s, 60*s), Pass, ""},
+		{"none says it", say("status 500", 15*s, 61*s), Inconclusive, never},
+		{"said before the hold only", func(u, tr *draft) {
+			say("status 502", 15*s, 16*s)(u, tr)
+			u.each(isPhase(PhaseHold), at(16*s))
+		}, Inconclusive, never},
+		{"said by a green check only", func(u, tr *draft) {
+			say("connection refused", 15*s, 61*s)(u, tr)
+			u.add(Event{Kind: Probe, Name: "site", At: 12*s + 500*ms, OK: true, Error: "status 502"})
+		}, Inconclusive, never},
+		{"said by another probe only", func(u, tr *draft) {
+			say("connection refused", 15*s, 61*s)(u, tr)
+			u.each(isProbe("api"), func(e *Event) { e.Error = "status 502" })
+		}, Inconclusive, never},
+	})
 }
 
 func latent() Spec {

@@ -47,6 +47,9 @@ func (s Spec) probeFaults(bad func(string, ...any)) {
 		if p.Interval <= 0 || p.Interval > longest || p.Timeout <= 0 || p.Timeout > longest {
 			bad("probe %s: interval %s or timeout %s is out of range", clip(p.Name), p.Interval, p.Timeout)
 		}
+		if p.Says != "" && (!p.Red || s.Expect.Kind != Outage) {
+			bad("probe %s must say %q, yet no outage must turn it red", clip(p.Name), clip(p.Says))
+		}
 	}
 }
 

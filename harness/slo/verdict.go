@@ -27,7 +27,7 @@ type Verdict struct {
 
 	FalseAlarms   int      `json:"false_alarms"`   // critical findings where nothing was wrong
 	Culprit       string   `json:"culprit"`        // named by the tool's first critical finding after the injection
-	WrongCulprits []string `json:"wrong_culprits"` // named critically before a right one
+	WrongCulprits []string `json:"wrong_culprits"` // named critically before a right one or before the recovery started
 
 	// RevertIncomplete: an inverse of nov30 could not be completed. It says nothing about the tool, so it leaves Verdict
 	// as it is, but ExitCode is 4.

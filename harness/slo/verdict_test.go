@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func passing() map[Arm]Record { return records(untreatedOf(spec()), treatedOf(spec())) }
@@ -119,11 +120,15 @@ func TestASpecAtFaultIsInconclusive(t *testing.T) {
 			*s = harmless()
 			s.Also = []string{"x"}
 		}, "no culprit"},
-		"unknown metric":   {func(s *Spec) { s.Objectives[0].Metric = "x" }, "unknown metric"},
-		"metric twice":     {func(s *Spec) { s.Objectives[1].Metric = Detect }, "two objectives"},
-		"no bound":         {func(s *Spec) { s.Objectives[0].Max = 0 }, "out of range"},
-		"heal without api": {func(s *Spec) { s.Probes[0].Name = "write" }, "needs the probe api"},
-		"negative soak":    {func(s *Spec) { s.Soak = -1 }, "soak"},
+		"unknown metric":        {func(s *Spec) { s.Objectives[0].Metric = "x" }, "unknown metric"},
+		"metric twice":          {func(s *Spec) { s.Objectives[1].Metric = Detect }, "two objectives"},
+		"no bound":              {func(s *Spec) { s.Objectives[0].Max = 0 }, "out of range"},
+		"heal without api":      {func(s *Spec) { s.Probes[0].Name = "write" }, "needs the probe api"},
+		"says of a green probe": {func(s *Spec) { s.Probes[1].Says = "status 502" }, `probe site must say "status 502", yet no outage`},
+		"says without an outage": {func(s *Spec) {
+			s.Probes[0].Says, s.Expect = "status 502", Effect{Kind: ExpectHeals, Within: 15 * time.Second}
+		}, "probe api must say"},
+		"negative soak": {func(s *Spec) { s.Soak = -1 }, "soak"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sp := spec()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/slo"
 )
 
@@ -17,6 +18,7 @@ const (
 	detectMax   = 4 << 20  // bytes of output that are read
 	findingsMax = 10_000   // a detector that finds more has lost its mind
 	notesMax    = 3        // so many lines that are no findings are noted one by one
+	unknownMax  = 20       // and so many culprits that are not in the list
 )
 
 // The longest texts of a finding, in bytes.
@@ -45,16 +47,9 @@ func parseFinding(line []byte) (slo.ToolFinding, error) {
 	return f, nil
 }
 
-// secrets are signs of a text that must not get into a record.
-var secrets = [...]string{"PRIVATE KEY", "client-key-data", "eyJhbGciOi"} // PEM, kubeconfig, the head of a signed token
-
 // clean makes a tool's text fit for a record: valid, bounded, and without keys and tokens.
 func clean(text string, max int) string {
-	for _, s := range secrets {
-		if strings.Contains(text, s) {
-			return "(withheld: it may hold a key or a token)"
-		}
-	}
+	text = redact.String(text)
 	if len(text) > max {
 		text = text[:max]
 	}
@@ -67,6 +62,7 @@ type detections struct {
 	note  func(string)
 
 	lines, bad, findings int
+	unknown              map[string]bool // culprits that are not in the list
 }
 
 // read reads until the end, or until detectMax bytes: from then on nothing is read, and a detector that floods its output
@@ -112,6 +108,24 @@ func (d *detections) line(line []byte, long bool) {
 		return
 	}
 	if d.findings++; d.findings <= findingsMax {
+		d.unlisted(f.Culprit)
 		d.found(f)
+	}
+}
+
+// unlisted notes a culprit that is not in the list, once: nothing can be judged right by that name.
+func (d *detections) unlisted(culprit string) {
+	if ValidCulprit(culprit) || d.unknown[culprit] {
+		return
+	}
+	if d.unknown == nil {
+		d.unknown = map[string]bool{}
+	}
+	d.unknown[culprit] = true
+	switch n := len(d.unknown); {
+	case n <= unknownMax:
+		d.note(fmt.Sprintf("detector: line %d: unknown culprit %q; see the list in harness/tool/culprits.go", d.lines, culprit))
+	case n == unknownMax+1:
+		d.note("detector: still more unknown culprits; they are not noted")
 	}
 }

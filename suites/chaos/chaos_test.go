@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jonboulle/clockwork"
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 
 	"github.com/nov30/nov30/harness/engine"
 	"github.com/nov30/nov30/harness/experiment"
+	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
 	"github.com/nov30/nov30/harness/state"
 	"github.com/nov30/nov30/scenarios"
@@ -41,27 +44,34 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(30*time.Minute))
 
-var interrupted bool
-
-var _ = AfterSuite(func() {
+// Results are written when all is over, whatever ended it: a spec that was selected and has no verdict is inconclusive.
+var _ = ReportAfterSuite("results", func(r Report) {
 	if session == nil {
 		return
 	}
-	_, err := session.Finish(interrupted)
+	interrupted := slices.Contains(r.SpecialSuiteFailureReasons, "Interrupted by User") // ginkgo's words for Ctrl-C
+	for _, spec := range r.SpecReports {
+		if spec.LeafNodeType != types.NodeTypeIt || spec.State.Is(types.SpecStatePending) {
+			continue
+		}
+		if !spec.State.Is(types.SpecStateSkipped) || spec.Failure.Message != "" {
+			session.Missing(fmt.Errorf("its spec ended as %s", spec.State), spec.LeafNodeText)
+		}
+	}
+	code, err := session.Finish(interrupted)
+	fmt.Printf("exit code %d, report: %s\n", code, filepath.Join(filepath.Base(filepath.Dir(session.Dir)), session.Run, report.MarkdownFile))
 	Expect(err).NotTo(HaveOccurred())
-	GinkgoWriter.Printf("report: %s\n", filepath.Join(session.Dir, "report.md"))
-	gexec.CleanupBuildArtifacts()
 })
+
+var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 
 var _ = func() bool {
 	for _, s := range scenarios.All() {
 		It(s.Name, Label(s.Labels...), func(ctx SpecContext) {
 			By(s.Story)
 			v, err := session.Scenario(ctx, s)
-			interrupted = interrupted || ctx.Err() != nil
+			fmt.Printf("%s: %s\n", s.Name, v.Verdict)
 			Expect(err).NotTo(HaveOccurred())
-			AddReportEntry("verdict", string(v.Verdict))
-			fmt.Fprintf(os.Stderr, "%s: %s\n", s.Name, v.Verdict)
 			Expect(v.Verdict).To(Equal(slo.Pass), strings.Join(v.Reasons, "\n"))
 		}, SpecTimeout(scenarioWithin), GracePeriod(cleanUpWithin))
 	}
@@ -70,29 +80,24 @@ var _ = func() bool {
 
 // options reads what make passes on; without make the defaults are those of nov30 run.
 func options(ctx SpecContext) (experiment.Options, error) {
-	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: "../../out", Kubernetes: os.Getenv("NOV30_KUBERNETES"),
-		Offline: os.Getenv("NOV30_OFFLINE") == "1", Progress: func(line string) { fmt.Fprintln(os.Stderr, "  "+line) }}
+	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: "../../out", Offline: os.Getenv("NOV30_OFFLINE") == "1",
+		Progress: func(line string) { fmt.Println("  " + line) }}
 	medic, err := gexec.Build("github.com/nov30/nov30/cmd/medic")
 	if err != nil {
 		return o, err
 	}
-	if o.Tool, err = experiment.LoadTool(os.Getenv("NOV30_TOOL"), filepath.Dir(medic)); err != nil {
+	env := os.Getenv
+	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), filepath.Dir(medic)); err != nil {
 		return o, err
 	}
-	if o.Keep, err = experiment.ParseKeep(os.Getenv("NOV30_KEEP")); err != nil {
-		return o, err
-	}
-	if o.Arms, err = experiment.ParseArms(os.Getenv("NOV30_ARMS")); err != nil {
-		return o, err
-	}
-	dir, err := state.Dir(os.Getenv)
+	dir, err := state.Dir(env)
 	if err != nil {
 		return o, err
 	}
 	o.Home = experiment.Home{Dir: dir}
-	if o.Cache, err = state.CacheDir(os.Getenv); err != nil {
+	if o.Cache, err = state.CacheDir(env); err != nil {
 		return o, err
 	}
-	o.Engine, err = engine.Find(ctx, os.Getenv)
+	o.Engine, err = engine.Find(ctx, env)
 	return o, err
 }

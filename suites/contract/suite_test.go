@@ -23,11 +23,10 @@ import (
 	"github.com/nov30/nov30/harness/state"
 )
 
-const run = "contract"
-
 // What every spec works on: one cluster with the site, made once.
 var (
 	clock    = clockwork.NewRealClock()
+	run      = fmt.Sprintf("contract-%x", clock.Now().UnixMilli())
 	home     experiment.Home
 	eng      *engine.Engine
 	image    string
@@ -44,7 +43,7 @@ func TestContract(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
-	say := func(line string) { fmt.Fprintln(os.Stderr, "  "+line) }
+	say := func(line string) { fmt.Println("  " + line) }
 	eng, err = engine.Find(ctx, os.Getenv)
 	Expect(err).NotTo(HaveOccurred())
 	dir, err := state.Dir(os.Getenv)
@@ -57,14 +56,15 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(release)
 	provider = cluster.Provider{Engine: eng, Clock: clock, Home: home.ID(), Progress: say}
 
-	recipe, err := nodeimage.LoadRecipe()
+	_, err = experiment.Sweep(ctx, provider, home, false, say) // what a killed suite left
+	Expect(err).NotTo(HaveOccurred())
+	version, err := nodeimage.VersionOr(os.Getenv("NOV30_KUBERNETES"))
 	Expect(err).NotTo(HaveOccurred())
 	b := nodeimage.Builder{Engine: eng, Clock: clock, Cache: cache, Offline: os.Getenv("NOV30_OFFLINE") == "1", Progress: say}
-	image, err = b.Ensure(ctx, recipe.Default)
+	image, err = b.Ensure(ctx, version)
 	Expect(err).NotTo(HaveOccurred())
 
-	Expect(deleteShared(ctx)).To(Succeed()) // what a killed suite left
-	DeferCleanup(deleteShared, NodeTimeout(2*time.Minute))
+	DeferCleanup(deleteShared, NodeTimeout(2*time.Minute)) // before it exists: creating may be interrupted
 	shared, err = provider.Create(ctx, cluster.Options{Name: cluster.Prefix + run, Run: run, Image: image, Dir: GinkgoT().TempDir()})
 	Expect(err).NotTo(HaveOccurred())
 	website, err = site.Deploy(ctx, site.Env{Cluster: shared, Engine: eng, Network: shared.Network(), Image: image, Run: run, Clock: clock})

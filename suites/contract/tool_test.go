@@ -2,7 +2,6 @@ package contract
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -18,8 +17,8 @@ var _ = Describe("a tool", func() {
 	It("that says it is done without having done anything fails", func(ctx SpecContext) {
 		t, err := experiment.LoadTool("../../fixtures/tools/liar.yaml", buildMedic())
 		Expect(err).NotTo(HaveOccurred())
-		s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Image: image, Tool: t, Clock: clock, Out: GinkgoT().TempDir(),
-			Progress: func(line string) { fmt.Fprintln(os.Stderr, "  "+line) }})
+		s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Image: image, Choices: experiment.Choices{Tool: t}, Clock: clock, Out: GinkgoT().TempDir(),
+			Progress: func(line string) { fmt.Println("  " + line) }})
 		Expect(err).NotTo(HaveOccurred())
 		all := scenarios.All()
 		sc := all[slices.IndexFunc(all, func(s experiment.Scenario) bool { return s.Name == "etcd-certs-expired" })]

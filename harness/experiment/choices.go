@@ -1,0 +1,90 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	toolsfs "github.com/nov30/nov30/fixtures/tools"
+	"github.com/nov30/nov30/harness/nodeimage"
+	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/tool"
+)
+
+// Choices are what a user chooses of a run.
+type Choices struct {
+	Tool       tool.Tool
+	Arms       []slo.Arm // empty: all that a pass needs
+	Keep       KeepPolicy
+	Kubernetes string // version
+}
+
+// Choose reads the user's choices, all empty by default: a tool file, arms, a policy, a version. Programs of the tool are
+// looked for in dirs, then in PATH. The error names everything that is wrong.
+func Choose(toolFile, arms, keep, kubernetes string, dirs ...string) (Choices, error) {
+	var c Choices
+	var errs []error
+	check := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	var err error
+	c.Arms, err = ParseArms(arms)
+	check("arms", err)
+	c.Keep, err = ParseKeep(keep)
+	check("keep", err)
+	c.Kubernetes, err = nodeimage.VersionOr(kubernetes)
+	check("kubernetes", err)
+	c.Tool, err = LoadTool(toolFile, dirs...)
+	check("tool", err)
+	return c, errors.Join(errs...)
+}
+
+// KeepPolicy says which clusters outlive their arm.
+type KeepPolicy string
+
+// The policies.
+const (
+	KeepNever     KeepPolicy = ""
+	KeepOnFailure KeepPolicy = "on-failure"
+	KeepAlways    KeepPolicy = "always"
+)
+
+// ParseKeep reads a policy.
+func ParseKeep(s string) (KeepPolicy, error) {
+	if k := KeepPolicy(s); slices.Contains([]KeepPolicy{KeepNever, KeepOnFailure, KeepAlways}, k) {
+		return k, nil
+	}
+	return "", fmt.Errorf("%q: on-failure, always, or nothing", s)
+}
+
+// ParseArms reads a comma-separated list of arms; empty means all that a pass needs.
+func ParseArms(s string) ([]slo.Arm, error) {
+	var arms []slo.Arm
+	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if a := slo.Arm(name); !slices.Contains(armsOfAPass, a) {
+			return nil, fmt.Errorf("%q is no arm; the arms are %v", name, armsOfAPass)
+		} else if !slices.Contains(arms, a) {
+			arms = append(arms, a)
+		}
+	}
+	return arms, nil
+}
+
+// LoadTool reads a tool file; an empty path is the reference tool, medic. Programs are looked for in dirs, then in PATH.
+func LoadTool(path string, dirs ...string) (tool.Tool, error) {
+	if path != "" {
+		return tool.Load(path, dirs...)
+	}
+	text, err := toolsfs.FS.ReadFile("medic.yaml")
+	if err != nil {
+		return tool.Tool{}, err
+	}
+	t, err := tool.Parse(text)
+	if err == nil {
+		err = t.Resolve(".", dirs...)
+	}
+	return t, err
+}
