@@ -17,7 +17,7 @@ type fileChange struct {
 // make journals the inverse, then changes the file, then reads it back: a node that only says so must not pass for a
 // broken one.
 func (ch fileChange) make(ctx context.Context, n cluster.Node, j journal.Journal) error {
-	if err := j.Append(journal.Restore(n.Name(), ch.before)); err != nil {
+	if err := j.Append(journal.Restore(n.Name(), ch.before, ch.after.Content)); err != nil {
 		return fmt.Errorf("%s is unchanged, its inverse is not in the journal: %w", ch.before.Path, err)
 	}
 	if err := nodeop.Write(ctx, n, ch.after); err != nil {

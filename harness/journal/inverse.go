@@ -1,15 +1,23 @@
 package journal
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 
 	"github.com/nov30/nov30/harness/journal/nodeop"
 )
 
-// Restore is the inverse of changing a file whose state before was f.
-func Restore(node string, f nodeop.File) Inverse {
-	return Inverse{Op: RestoreFile, Node: node, Path: f.Path, Absent: f.Absent, Preimage: f.Content, Mode: f.Mode, UID: f.UID, GID: f.GID}
+// Restore is the inverse of changing a file whose state before was f and whose content will be written.
+func Restore(node string, f nodeop.File, written []byte) Inverse {
+	return Inverse{Op: RestoreFile, Node: node, Path: f.Path, Absent: f.Absent, Preimage: f.Content, Mode: f.Mode, UID: f.UID, GID: f.GID,
+		Written: contentSum(written)}
+}
+
+func contentSum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 func (i Inverse) file() nodeop.File {

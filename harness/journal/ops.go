@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type operation struct {
 type site struct {
 	cluster cluster.Cluster
 	clock   clockwork.Clock
+	written map[target][]string // what the journal's faults wrote to each file
 }
 
 // operations is the table of all inverses: a fault that needs another one adds its line here.
@@ -48,7 +50,15 @@ func lookup(op Op) (operation, error) {
 	return o, nil
 }
 
-func checkFile(i Inverse) error { return i.file().Check() }
+// errSuperseded is a change that is there no more because somebody has made another one since.
+var errSuperseded = errors.New("changed by somebody else since")
+
+func checkFile(i Inverse) error {
+	if i.Written != "" && !isSHA256(i.Written) {
+		return fmt.Errorf("%s: what was written is not named by a hex SHA-256", i.Path)
+	}
+	return i.file().Check()
+}
 
 func applyRestoreFile(ctx context.Context, s site, i Inverse) error {
 	n, err := cluster.Find(s.cluster, i.Node)
@@ -57,6 +67,15 @@ func applyRestoreFile(ctx context.Context, s site, i Inverse) error {
 	}
 	if nodeop.Verify(ctx, n, i.file()) == nil {
 		return nodeop.Clean(ctx, n, i.Path) // nothing that watches the file is woken for nothing
+	}
+	if i.Written != "" {
+		now, err := nodeop.Read(ctx, n, i.Path)
+		if err != nil {
+			return err
+		}
+		if !now.Absent && !slices.Contains(s.written[i.target()], contentSum(now.Content)) {
+			return errSuperseded
+		}
 	}
 	return nodeop.Write(ctx, n, i.file())
 }

@@ -25,7 +25,7 @@ func (f *File) Revert(ctx context.Context, c cluster.Cluster, progress func(Inve
 	if progress == nil {
 		progress = func(Inverse, error) {}
 	}
-	where := site{cluster: c, clock: f.Clock}
+	where := site{cluster: c, clock: f.Clock, written: f.written()}
 	if where.clock == nil {
 		where.clock = clockwork.NewRealClock()
 	}
@@ -45,6 +45,17 @@ func (f *File) Revert(ctx context.Context, c cluster.Cluster, progress func(Inve
 	return errors.Join(f.incomplete(causes, progress), unmarked)
 }
 
+// written is what the faults of this journal wrote, by file: several may have changed the same one in turn.
+func (f *File) written() map[target][]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := map[target][]string{}
+	for _, i := range f.state.inverses {
+		all[i.target()] = append(all[i.target()], i.Written)
+	}
+	return all
+}
+
 // undo applies one inverse within its limit and proves it.
 func undo(ctx context.Context, where site, i Inverse) error {
 	op, err := lookup(i.Op)
@@ -53,7 +64,11 @@ func undo(ctx context.Context, where site, i Inverse) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, op.within)
 	defer cancel()
-	if err := op.apply(ctx, where, i); err != nil {
+	err = op.apply(ctx, where, i)
+	if errors.Is(err, errSuperseded) {
+		return nil // the fault's change is gone, and what is there is not nov30's to undo
+	}
+	if err != nil {
 		return err
 	}
 	if err := op.verify(ctx, where, i); err != nil {

@@ -57,7 +57,7 @@ func change(t *testing.T, j journal.Journal, n *journaltest.Node, path, content 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Append(journal.Restore(n.Name(), before)); err != nil {
+	if err := j.Append(journal.Restore(n.Name(), before, []byte(content))); err != nil {
 		t.Fatal(err)
 	}
 	n.Put(path, []byte(content), 0o777)
@@ -147,7 +147,7 @@ func TestWhatAKilledWriteLeftIsRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Append(journal.Restore(master.Name(), before)); err != nil {
+		if err := f.Append(journal.Restore(master.Name(), before, []byte("never written"))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,6 +157,34 @@ func TestWhatAKilledWriteLeftIsRemoved(t *testing.T) {
 	left, err := os.ReadDir(master.Host("/dir"))
 	if err != nil || len(left) != 1 || left[0].Name() != "f" {
 		t.Errorf("left %v, %v; want f alone", left, err)
+	}
+}
+
+func TestWhatSomebodyChangedAfterTheFaultIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		after func(*journaltest.Node) // the fault
+		want  string
+	}{
+		"nobody touched it":     {func(*journaltest.Node) {}, "healthy"},
+		"a tool renewed it":     {func(n *journaltest.Node) { n.Put("/f", []byte("renewed, with a new key"), 0o600) }, "renewed, with a new key"},
+		"a tool deleted it":     {func(n *journaltest.Node) { _ = os.Remove(n.Host("/f")) }, "healthy"},
+		"it is as it was":       {func(n *journaltest.Node) { n.Put("/f", []byte("healthy"), 0o600) }, "healthy"},
+		"broken the same again": {func(n *journaltest.Node) { n.Put("/f", []byte("expired"), 0o644) }, "healthy"},
+	} {
+		cluster, master, _ := twoNodes(t)
+		master.Put("/f", []byte("healthy"), 0o600)
+		f := begin(t)
+		change(t, f, master, "/f", "expired")
+		c.after(master)
+		if err := f.Revert(t.Context(), cluster, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := master.Content("/f"); got != c.want {
+			t.Errorf("%s: the file holds %q, want %q", name, got, c.want)
+		}
+		if err := f.Seal(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -9,20 +9,24 @@ type Op string
 
 // The operations of inverses. Each can be applied twice with the same result, and verified.
 const (
-	RestoreFile Op = "restore-file" // write Preimage to Path with Mode and owner; Absent: remove Path
+	RestoreFile Op = "restore-file" // write Preimage to Path with Mode and owner; Absent: remove Path; see Written
 	StartNode   Op = "start-node"   // power the node on
 )
 
 // Inverse undoes one change. It is data, never a closure: another process, later, must be able to apply it, twice.
 type Inverse struct {
-	Op       Op          `json:"op"`
-	Node     string      `json:"node"`
-	Path     string      `json:"path,omitempty"`
-	Absent   bool        `json:"absent,omitempty"` // the path did not exist
-	Preimage []byte      `json:"preimage,omitempty"`
-	Mode     fs.FileMode `json:"mode,omitempty"`
-	UID      int         `json:"uid,omitempty"`
-	GID      int         `json:"gid,omitempty"`
+	Op       Op     `json:"op"`
+	Node     string `json:"node"`
+	Path     string `json:"path,omitempty"`
+	Absent   bool   `json:"absent,omitempty"` // the path did not exist
+	Preimage []byte `json:"preimage,omitempty"`
+	// Written is the hex SHA-256 of what the fault writes. A file that holds nothing that this journal's faults wrote was
+	// changed by somebody after them, a tool that repaired it for instance, and is left alone: the old certificate would not
+	// fit the tool's new key. Empty: the file is restored whatever it holds.
+	Written string      `json:"written,omitempty"`
+	Mode    fs.FileMode `json:"mode,omitempty"`
+	UID     int         `json:"uid,omitempty"`
+	GID     int         `json:"gid,omitempty"`
 }
 
 // Journal is where a fault writes its inverses. Append returns only when the inverse is on disk; a fault that gets an

@@ -80,7 +80,11 @@ var _ = func() bool {
 
 // options reads what make passes on; without make the defaults are those of nov30 run.
 func options(ctx SpecContext) (experiment.Options, error) {
-	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: "../../out", Offline: os.Getenv("NOV30_OFFLINE") == "1",
+	out, err := filepath.Abs("../../out") // what is printed must be right in any directory
+	if err != nil {
+		return experiment.Options{}, err
+	}
+	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: out, Offline: os.Getenv("NOV30_OFFLINE") == "1",
 		Progress: func(line string) { fmt.Println("  " + line) }}
 	medic, err := gexec.Build("github.com/nov30/nov30/cmd/medic")
 	if err != nil {

@@ -57,6 +57,24 @@ var _ = Describe("a fault", Ordered, func() {
 		Expect(servedSerial(ctx)).To(Equal(before))
 	}, SpecTimeout(2*time.Minute))
 
+	It("that a tool has repaired is not undone over the repair", func(ctx SpecContext) {
+		By("renewing makes a new key: the old certificate put back beside it would break etcd for good")
+		j := newJournal("repaired")
+		Expect(fault.ExpireEtcdCerts{}.Inject(ctx, shared, j)).To(Succeed())
+		for _, name := range []string{"etcd-server", "etcd-peer", "etcd-healthcheck-client"} {
+			_, err := nodeOf(cluster.ControlPlane).Exec(ctx, nil, "kubeadm", "certs", "renew", name, "--config", "/kind/kubeadm.conf")
+			Expect(err).NotTo(HaveOccurred())
+		}
+		renewed := servedSerial(ctx)
+		Expect(renewed).NotTo(Equal(before))
+		Expect(j.Revert(ctx, shared, nil)).To(Succeed())
+		Expect(j.Seal()).To(Succeed())
+		Expect(servedSerial(ctx)).To(Equal(renewed))
+		Expect(fault.CutConnections(ctx, shared)).To(Succeed()) // the proof of a repair: new handshakes everywhere
+		Eventually(allGreen).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
+		before = renewed
+	}, SpecTimeout(3*time.Minute))
+
 	It("etcd-certs-expired with the cut kills the API, and reverting brings back the very certificates", func(ctx SpecContext) {
 		symptom := fault.APIServerRefusesExpiredEtcd()
 		mark, err := symptom.Mark(ctx, shared)
