@@ -52,7 +52,7 @@ image: build ## make the node image
 	@bin/nov30 image ensure
 
 .PHONY: bench
-bench: setup ## print what creation, probes and parsing cost, beside plain kind
+bench: setup ## print what a cluster and the probes cost, the cluster beside plain kind's
 	go test -run '^$$' -bench . -benchtime 1x ./harness/...
 
 .PHONY: lint

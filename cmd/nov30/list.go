@@ -35,8 +35,8 @@ func newList() *cobra.Command {
 }
 
 func selection(cmd *cobra.Command, focus, labels *string) {
-	cmd.Flags().StringVar(focus, "focus", "", "regular expression on the text `chaos NAME`, as in ginkgo: 'expired$'")
-	cmd.Flags().StringVar(labels, "labels", "", "label filter, as in ginkgo: 'cause:etcd && !tier:nightly'")
+	cmd.Flags().StringVar(focus, "focus", "", "regular `expression` on the text \"chaos NAME\", as in ginkgo: 'expired$'")
+	cmd.Flags().StringVar(labels, "labels", "", "label `filter`, as in ginkgo: 'cause:etcd && !tier:nightly'")
 }
 
 // colour is what ginkgo's errors are decorated with.

@@ -84,7 +84,7 @@ func (x *armRun) observe(ctx context.Context) error {
 func (x *armRun) steady(ctx context.Context) error {
 	deadline := x.Clock.Now().Add(warmUpWithin)
 	for {
-		red := x.watch.notGreen(0)
+		red := x.watch.notGreen(0, always)
 		if len(red) == 0 {
 			break
 		}

@@ -37,11 +37,15 @@ func (x *armRun) treat(ctx context.Context, injected time.Time) error {
 	return nil
 }
 
-// awaitGreen waits until every probe has been checked green after the repair.
+// stableFor is how long no probe may have been red before a repair counts as done. A control plane that comes back does
+// not come back at once: Services point at pods that are gone, and the site flaps while the API is green already.
+const stableFor = 5 * time.Second
+
+// awaitGreen waits until every probe has been checked green after the repair and none was red for a while.
 func (x *armRun) awaitGreen(ctx context.Context, deadline time.Time) (bool, error) {
 	since := x.Clock.Since(x.start)
 	for x.Clock.Now().Before(deadline) {
-		if len(x.watch.notGreen(since)) == 0 {
+		if len(x.watch.notGreen(since, x.Clock.Since(x.start)-stableFor)) == 0 {
 			return true, nil
 		}
 		if err := x.sleep(ctx, 100*time.Millisecond); err != nil {

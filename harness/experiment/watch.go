@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -12,6 +13,9 @@ type watch struct {
 	mu     sync.Mutex
 	probes map[string]*lastSeen
 }
+
+// always is later than any check: no red one is too recent.
+const always = time.Duration(math.MaxInt64)
 
 // lastSeen are the scheduled times of a probe's last checks; negative means none.
 type lastSeen struct{ green, red time.Duration }
@@ -41,13 +45,13 @@ func (w *watch) see(e slo.Event) {
 }
 
 // notGreen names the probes without a green check scheduled at or after that offset, or with a red one later than the
-// last green one.
-func (w *watch) notGreen(since time.Duration) []string {
+// last green one, or with a red one scheduled at or after quiet.
+func (w *watch) notGreen(since, quiet time.Duration) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var others []string
 	for name, p := range w.probes {
-		if p.green < since || p.red > p.green {
+		if p.green < since || p.red > p.green || p.red >= quiet {
 			others = append(others, name)
 		}
 	}

@@ -40,10 +40,24 @@ func TestAProbeIsGreenByItsLastCheckAtOrAfterTheOffset(t *testing.T) {
 		for _, e := range c.events {
 			w.see(e)
 		}
-		got := w.notGreen(c.since)
+		got := w.notGreen(c.since, always)
 		slices.Sort(got)
 		if !slices.Equal(got, c.red) {
 			t.Errorf("%s: not green: %v, want %v", name, got, c.red)
 		}
+	}
+}
+
+func TestAProbeThatFlapsIsNotGreenUntilItHasBeenQuiet(t *testing.T) {
+	const s = time.Second
+	w := newWatch([]slo.ProbeSpec{{Name: "site"}})
+	for at, ok := range map[time.Duration]bool{1 * s: true, 2 * s: false, 3 * s: true} {
+		w.see(slo.Event{Kind: slo.Probe, Name: "site", At: at, OK: ok})
+	}
+	if len(w.notGreen(s, 2*s)) == 0 || len(w.notGreen(s, s)) == 0 {
+		t.Error("red within the quiet time, yet green")
+	}
+	if red := w.notGreen(s, 2*s+1); len(red) != 0 {
+		t.Errorf("quiet since its last red check, yet %v", red)
 	}
 }
