@@ -42,7 +42,7 @@ chaos: build ## run the scenarios on real clusters and judge the tool (set-up in
 
 .PHONY: test
 test: build ## unit tests, fuzz seeds and the contract suite on a real cluster (set-up included)
-	go test $(UNIT)
+	@echo "go test: everything but suites/"; go test $(UNIT)
 	@$(MAKE) --no-print-directory setup
 	go tool ginkgo run --no-color --fail-on-empty --timeout 30m --grace-period 5m ./suites/contract
 

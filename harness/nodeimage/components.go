@@ -76,7 +76,7 @@ func (b Builder) kubernetes(ctx context.Context, version string) (string, error)
 		return "", err
 	}
 	if near != version {
-		return "", fmt.Errorf("Kubernetes %s is not served by the module proxy; the nearest version that is: %s", version, near)
+		return "", fmt.Errorf("the module proxy does not serve Kubernetes %s; the nearest version that it serves is %s", version, near)
 	}
 	return out, b.step("compile Kubernetes "+version, func() error {
 		dir, err := gobuild.Download(ctx, "k8s.io/kubernetes", version)
