@@ -18,7 +18,7 @@ import (
 
 var _ = Describe("a cluster", func() {
 	It("keeps its traffic on the machine", func(ctx SpecContext) {
-		By("on some networks anything on the path accepts a connection: from node, pod and edge there must be no way out")
+		By("on some networks anything on the path accepts a connection: from nodes, which route for their pods, and edge there is no way out")
 		for _, n := range shared.Nodes() {
 			for _, address := range []string{"203.0.113.10", "198.51.100.7", "10.244.99.9", "10.96.77.7", "9.9.9.9"} {
 				_, err := n.Exec(ctx, nil, "busybox", "nc", "-w", "2", address, "2379")
