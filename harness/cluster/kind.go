@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -143,6 +144,9 @@ func (p Provider) Create(ctx context.Context, o Options) (*Kind, error) {
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
 	defer cancel()
+	if rmErr := os.Remove(k.kubeconfig); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) { // it holds a key to nothing
+		err = errors.Join(err, rmErr)
+	}
 	return nil, errors.Join(err, k.Delete(cleanup))
 }
 

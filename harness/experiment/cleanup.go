@@ -31,8 +31,8 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	for _, stop := range slices.Backward(x.stop) {
 		stop()
 	}
-	if x.cluster == nil {
-		return x.closeLog()
+	if x.cluster == nil { // it could not be made; the logs that say why may be there
+		return errors.Join(redactLogs(x.dir), x.closeLog())
 	}
 	if err := within(ctx, collectWithin, x.collect); err != nil {
 		x.say("evidence is incomplete: %v", err) // a stopped node has no logs to give; no reason to throw the arm away
@@ -138,7 +138,7 @@ func (x *armRun) delete(ctx context.Context) error {
 
 // keepCluster marks the cluster as wanted and says how to reach it.
 func (x *armRun) keepCluster(ctx context.Context, revertErr error) error {
-	if err := x.Home.Keep(x.cluster.Name()); err != nil {
+	if err := x.Home.Keep(x.cluster.Name(), x.cluster.Kubeconfig()); err != nil {
 		return err
 	}
 	state := "faults reverted"

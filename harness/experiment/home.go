@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -68,12 +67,17 @@ func (h Home) alive(run string) (bool, error) {
 // forget removes what is left of a dead run.
 func (h Home) forget(run string) { os.Remove(filepath.Join(h.runs(), run+".lock")) }
 
-// Keep marks a cluster as wanted: a sweep leaves it alone unless it is told to delete.
-func (h Home) Keep(cluster string) error {
+// Keep marks a cluster as wanted: a sweep leaves it alone unless it is told to delete. Its kubeconfig, which holds a key,
+// goes with it then.
+func (h Home) Keep(cluster, kubeconfig string) error {
+	path, err := filepath.Abs(kubeconfig)
+	if err != nil {
+		return err
+	}
 	if _, err := state.Make(h.kept()); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(h.kept(), cluster), nil, 0o600)
+	return os.WriteFile(filepath.Join(h.kept(), cluster), []byte(path), 0o600)
 }
 
 func (h Home) isKept(cluster string) bool {
@@ -81,10 +85,25 @@ func (h Home) isKept(cluster string) bool {
 	return err == nil
 }
 
-func (h Home) unkeep(cluster string) {
-	if !strings.ContainsRune(cluster, filepath.Separator) {
-		os.Remove(filepath.Join(h.kept(), cluster))
+// unkeep ends what Keep began, for a cluster that has been deleted; for one that was not kept it does nothing.
+func (h Home) unkeep(cluster string) error {
+	if filepath.Base(cluster) != cluster {
+		return fmt.Errorf("%q is no cluster's name", cluster)
 	}
+	mark := filepath.Join(h.kept(), cluster)
+	path, err := os.ReadFile(mark)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if filepath.Base(string(path)) == "kubeconfig" {
+		if err := os.Remove(string(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return os.Remove(mark)
 }
 
 // Waiting names what a sweep would have to look at: open journals, runs without an end, kept clusters.

@@ -77,17 +77,19 @@ func TestKeepLastsUntilUnkeepAndIsPerCluster(t *testing.T) {
 	if h.isKept("nov30-a") {
 		t.Error("kept from the start")
 	}
-	if err := h.Keep("nov30-a"); err != nil {
+	if err := h.Keep("nov30-a", filepath.Join(t.TempDir(), "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
 	if !h.isKept("nov30-a") || h.isKept("nov30-b") {
 		t.Error("the wrong cluster is kept")
 	}
-	h.unkeep("../kept/nov30-a") // a name with a path in it names no cluster
+	_ = h.unkeep("../kept/nov30-a") // a name with a path in it names no cluster
 	if !h.isKept("nov30-a") {
 		t.Error("a path was followed")
 	}
-	h.unkeep("nov30-a")
+	if err := h.unkeep("nov30-a"); err != nil {
+		t.Error(err)
+	}
 	if h.isKept("nov30-a") {
 		t.Error("still kept")
 	}
@@ -96,5 +98,27 @@ func TestKeepLastsUntilUnkeepAndIsPerCluster(t *testing.T) {
 func TestIDTellsStateDirectoriesApart(t *testing.T) {
 	if a, b := (Home{Dir: "/a"}).ID(), (Home{Dir: "/b"}).ID(); a == b || a != (Home{Dir: "/a"}).ID() || len(a) != 12 {
 		t.Errorf("IDs %s and %s", a, b)
+	}
+}
+
+func TestAKeptClustersKeyGoesWithIt(t *testing.T) {
+	for name, remains := range map[string]bool{"kubeconfig": false, "config": true} { // never anybody else's file
+		h := Home{Dir: t.TempDir()}
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Keep("nov30-a", path); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.unkeep("nov30-a"); err != nil || h.isKept("nov30-a") {
+			t.Errorf("%s: %v, kept %v", name, err, h.isKept("nov30-a"))
+		}
+		if _, err := os.Stat(path); (err == nil) != remains {
+			t.Errorf("%s: remains %v, want %v", name, err == nil, remains)
+		}
+	}
+	if err := (Home{Dir: t.TempDir()}).unkeep("nov30-never-kept"); err != nil {
+		t.Error(err)
 	}
 }

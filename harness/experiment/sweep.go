@@ -76,10 +76,9 @@ func (s *Swept) cluster(ctx context.Context, p cluster.Provider, h Home, c clust
 	if err := p.DeleteLeftover(ctx, c.Name); err != nil {
 		return err
 	}
-	h.unkeep(c.Name)
 	h.forget(c.Run)
 	s.Deleted = append(s.Deleted, c.Name)
-	return nil
+	return h.unkeep(c.Name)
 }
 
 func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, progress func(string)) error {

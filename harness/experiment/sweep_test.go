@@ -65,7 +65,7 @@ func TestSweepLeavesTheClusterOfALivingRunAloneEvenWithAll(t *testing.T) {
 
 func TestSweepLeavesAKeptClusterAloneUnlessItIsToldAll(t *testing.T) {
 	b := newBench(t, leftover)
-	if err := b.home.Keep("nov30-a"); err != nil {
+	if err := b.home.Keep("nov30-a", filepath.Join(t.TempDir(), "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
 	s, err := b.sweep(t, false)
@@ -140,7 +140,7 @@ func TestSweepNamesAJournalThatItCannotReadAndGoesOn(t *testing.T) {
 
 func TestADeletionThatFailsIsAnErrorAndNotListedAsDone(t *testing.T) {
 	b := newBench(t, `'network ls '*) echo nov30-a; exit;; 'network inspect '*) echo run1; exit;; 'ps '*) exit;; 'network rm '*) echo 'has active endpoints' >&2; exit 1;;`)
-	if err := b.home.Keep("nov30-a"); err != nil {
+	if err := b.home.Keep("nov30-a", filepath.Join(t.TempDir(), "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
 	s, err := b.sweep(t, true)
@@ -157,7 +157,7 @@ func TestDeadAreTheClustersThatNobodyHoldsOrKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	if err := b.home.Keep("nov30-c"); err != nil {
+	if err := b.home.Keep("nov30-c", filepath.Join(t.TempDir(), "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
 	dead, err := Dead(t.Context(), b.Engine, b.home)
