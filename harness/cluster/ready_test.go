@@ -27,7 +27,7 @@ func (s stub) Exec(_ context.Context, _ io.Reader, argv ...string) ([]byte, erro
 	return []byte(out), err
 }
 
-func node(name string, conditions ...corev1.NodeCondition) *corev1.Node {
+func readyNode(name string, conditions ...corev1.NodeCondition) *corev1.Node {
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Conditions: conditions}}
 }
 
@@ -89,15 +89,15 @@ func TestNodesReadyNamesEveryNodeThatIsNot(t *testing.T) {
 		nodes []runtime.Object
 		says  []string // empty: ready
 	}{
-		"all ready":            {[]runtime.Object{node("cp", ready()), node("w", condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "Enough"), ready())}, nil},
-		"a stranger not ready": {[]runtime.Object{node("cp", ready()), node("w", ready()), node("x")}, nil},
+		"all ready":            {[]runtime.Object{readyNode("cp", ready()), readyNode("w", condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "Enough"), ready())}, nil},
+		"a stranger not ready": {[]runtime.Object{readyNode("cp", ready()), readyNode("w", ready()), readyNode("x")}, nil},
 		"none registered":      {nil, []string{"cp has not registered", "w has not registered"}},
-		"one registered":       {[]runtime.Object{node("cp", ready())}, []string{"w has not registered"}},
-		"without a condition":  {[]runtime.Object{node("cp", ready()), node("w")}, []string{"w: no Ready condition"}},
-		"another condition":    {[]runtime.Object{node("cp", ready()), node("w", condition(corev1.NodeMemoryPressure, corev1.ConditionTrue, "X"))}, []string{"w: no Ready condition"}},
-		"not ready": {[]runtime.Object{node("cp", ready()), node("w", condition(corev1.NodeReady, corev1.ConditionFalse, "NetworkPluginNotReady"))},
+		"one registered":       {[]runtime.Object{readyNode("cp", ready())}, []string{"w has not registered"}},
+		"without a condition":  {[]runtime.Object{readyNode("cp", ready()), readyNode("w")}, []string{"w: no Ready condition"}},
+		"another condition":    {[]runtime.Object{readyNode("cp", ready()), readyNode("w", condition(corev1.NodeMemoryPressure, corev1.ConditionTrue, "X"))}, []string{"w: no Ready condition"}},
+		"not ready": {[]runtime.Object{readyNode("cp", ready()), readyNode("w", condition(corev1.NodeReady, corev1.ConditionFalse, "NetworkPluginNotReady"))},
 			[]string{"w: NetworkPluginNotReady: message of NetworkPluginNotReady"}},
-		"unknown": {[]runtime.Object{node("cp", condition(corev1.NodeReady, corev1.ConditionUnknown, "NodeStatusUnknown")), node("w", ready())}, []string{"cp: NodeStatusUnknown"}},
+		"unknown": {[]runtime.Object{readyNode("cp", condition(corev1.NodeReady, corev1.ConditionUnknown, "NodeStatusUnknown")), readyNode("w", ready())}, []string{"cp: NodeStatusUnknown"}},
 	} {
 		err := nodesReady(t.Context(), fake.NewClientset(c.nodes...), want)
 		if (err == nil) != (len(c.says) == 0) {
@@ -161,7 +161,7 @@ func TestPodReasonIsTheContainersElseTheConditions(t *testing.T) {
 
 // workingCluster is a cluster of which every of the three proofs holds: its pods run as soon as they are made.
 func workingCluster(podStatus corev1.PodStatus, dns string) (*Kind, *fake.Clientset) {
-	client := fake.NewClientset(node("cp", ready()))
+	client := fake.NewClientset(readyNode("cp", ready()))
 	client.PrependReactor("create", "pods", func(a k8stesting.Action) (bool, runtime.Object, error) {
 		pod := a.(k8stesting.CreateAction).GetObject().(*corev1.Pod)
 		pod.Status = podStatus

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 )
 
@@ -26,7 +26,7 @@ type operation struct {
 
 // site is where an inverse is applied.
 type site struct {
-	cluster cluster.Cluster
+	cluster node.Cluster
 	clock   clockwork.Clock
 	written map[target][]string // what the journal's faults wrote to each file
 }
@@ -61,7 +61,7 @@ func checkFile(i Inverse) error {
 }
 
 func applyRestoreFile(ctx context.Context, s site, i Inverse) error {
-	n, err := cluster.Find(s.cluster, i.Node)
+	n, err := node.Find(s.cluster, i.Node)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func applyRestoreFile(ctx context.Context, s site, i Inverse) error {
 }
 
 func verifyRestoreFile(ctx context.Context, s site, i Inverse) error {
-	n, err := cluster.Find(s.cluster, i.Node)
+	n, err := node.Find(s.cluster, i.Node)
 	if err != nil {
 		return err
 	}
@@ -105,14 +105,14 @@ func checkNodeOnly(i Inverse) error {
 }
 
 func applyStartNode(ctx context.Context, s site, i Inverse) error {
-	if _, err := cluster.Find(s.cluster, i.Node); err != nil {
+	if _, err := node.Find(s.cluster, i.Node); err != nil {
 		return err
 	}
 	return s.cluster.StartNode(ctx, i.Node)
 }
 
 func verifyStartNode(ctx context.Context, s site, i Inverse) error {
-	n, err := cluster.Find(s.cluster, i.Node)
+	n, err := node.Find(s.cluster, i.Node)
 	if err != nil {
 		return err
 	}

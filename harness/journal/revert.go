@@ -7,7 +7,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 )
 
 // ErrForeignCluster is a revert that was given another cluster than the journal's.
@@ -18,7 +18,7 @@ var ErrForeignCluster = errors.New("is not the journal's cluster")
 // long as others succeed (a file cannot be written while its node is off). progress, which may be nil, hears of each
 // inverse once, with nil or with what failed last. What could not be undone is an *IncompleteError. ctx should outlive
 // an interrupt of the run.
-func (f *File) Revert(ctx context.Context, c cluster.Cluster, progress func(Inverse, error)) error {
+func (f *File) Revert(ctx context.Context, c node.Cluster, progress func(Inverse, error)) error {
 	if meta := f.Meta(); c.Name() != meta.Cluster {
 		return fmt.Errorf("journal %s: cluster %q %w (%q)", f.path, c.Name(), ErrForeignCluster, meta.Cluster)
 	}

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 )
 
 // Cluster is a cluster of directory nodes. A test sets its fields before use.
@@ -28,7 +28,7 @@ type Cluster struct {
 const Name = "nov30-test"
 
 // New makes a cluster of running nodes: the given roles in order, named nov30-test-ROLE.
-func New(t testing.TB, roles ...cluster.Role) *Cluster {
+func New(t testing.TB, roles ...node.Role) *Cluster {
 	c := &Cluster{}
 	for _, r := range roles {
 		c.Directories = append(c.Directories, newNode(t, Name+"-"+string(r), r))
@@ -39,33 +39,33 @@ func New(t testing.TB, roles ...cluster.Role) *Cluster {
 	return c
 }
 
-// Name implements cluster.Cluster.
+// Name implements node.Cluster.
 func (c *Cluster) Name() string { return Name }
 
-// Nodes implements cluster.Cluster.
-func (c *Cluster) Nodes() []cluster.Node {
-	nodes := make([]cluster.Node, 0, len(c.Directories))
+// Nodes implements node.Cluster.
+func (c *Cluster) Nodes() []node.Node {
+	nodes := make([]node.Node, 0, len(c.Directories))
 	for _, n := range c.Directories {
 		nodes = append(nodes, n)
 	}
 	return nodes
 }
 
-// Kubeconfig implements cluster.Cluster; there is none.
+// Kubeconfig implements node.Cluster; there is none.
 func (c *Cluster) Kubeconfig() string { return "" }
 
-// Address implements cluster.Cluster with addresses of the documentation range.
-func (c *Cluster) Address(_ context.Context, node string) (netip.Addr, error) {
-	i := slices.IndexFunc(c.Directories, func(n *Node) bool { return n.name == node })
+// Address implements node.Cluster with addresses of the documentation range.
+func (c *Cluster) Address(_ context.Context, name string) (netip.Addr, error) {
+	i := slices.IndexFunc(c.Directories, func(n *Node) bool { return n.name == name })
 	if i < 0 {
-		return netip.Addr{}, fmt.Errorf("%w: %s", cluster.ErrNoNode, node)
+		return netip.Addr{}, fmt.Errorf("%w: %s", node.ErrNoNode, name)
 	}
 	return netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), nil
 }
 
-// StopNode implements cluster.Cluster.
-func (c *Cluster) StopNode(_ context.Context, node string) error {
-	n, err := c.find(node)
+// StopNode implements node.Cluster.
+func (c *Cluster) StopNode(_ context.Context, name string) error {
+	n, err := c.find(name)
 	if err != nil || c.StopFails != nil {
 		return firstError(err, c.StopFails)
 	}
@@ -75,9 +75,9 @@ func (c *Cluster) StopNode(_ context.Context, node string) error {
 	return nil
 }
 
-// StartNode implements cluster.Cluster.
-func (c *Cluster) StartNode(_ context.Context, node string) error {
-	n, err := c.find(node)
+// StartNode implements node.Cluster.
+func (c *Cluster) StartNode(_ context.Context, name string) error {
+	n, err := c.find(name)
 	if err != nil || c.StartFails != nil {
 		return firstError(err, c.StartFails)
 	}
@@ -96,13 +96,13 @@ func (c *Cluster) boot(n *Node) {
 	n.Put("/proc/1/stat", []byte(stat), 0o444)
 }
 
-func (c *Cluster) find(node string) (*Node, error) {
+func (c *Cluster) find(name string) (*Node, error) {
 	for _, n := range c.Directories {
-		if n.name == node {
+		if n.name == name {
 			return n, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s", cluster.ErrNoNode, node)
+	return nil, fmt.Errorf("%w: %s", node.ErrNoNode, name)
 }
 
 func firstError(errs ...error) error {

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 )
 
-// Command answers one program of a node. A non-nil error becomes an *cluster.ExecError with that output.
+// Command answers one program of a node. A non-nil error becomes an *node.ExecError with that output.
 type Command func(ctx context.Context, stdin []byte, argv []string) ([]byte, error)
 
 // Node is a directory that is taken for a node's root. Every absolute path among the arguments is looked up below it.
@@ -28,14 +28,14 @@ type Node struct {
 	Intercept func(argv []string, run func() ([]byte, error)) ([]byte, error)
 	Calls     [][]string // every argv so far
 	name      string
-	role      cluster.Role
+	role      node.Role
 	root, bin string
 }
 
 // programs run for real; nothing else of the host can be reached, not even from within sh.
 var programs = [...]string{"sh", "cat", "chmod", "chown", "mkdir", "mv", "rm", "sha256sum", "stat", "sync"}
 
-func newNode(t testing.TB, name string, role cluster.Role) *Node {
+func newNode(t testing.TB, name string, role node.Role) *Node {
 	n := &Node{name: name, role: role, root: t.TempDir(), bin: t.TempDir(), Commands: map[string]Command{}}
 	for _, p := range programs {
 		host, err := exec.LookPath(p)
@@ -45,16 +45,16 @@ func newNode(t testing.TB, name string, role cluster.Role) *Node {
 	return n
 }
 
-// Name implements cluster.Node.
+// Name implements node.Node.
 func (n *Node) Name() string { return n.name }
 
-// Role implements cluster.Node.
-func (n *Node) Role() cluster.Role { return n.role }
+// Role implements node.Node.
+func (n *Node) Role() node.Role { return n.role }
 
 // Host is where a path of the node lies on the host, always below the node's root.
 func (n *Node) Host(path string) string { return filepath.Join(n.root, filepath.Clean("/"+path)) }
 
-// Exec implements cluster.Node.
+// Exec implements node.Node.
 func (n *Node) Exec(ctx context.Context, stdin io.Reader, argv ...string) ([]byte, error) {
 	n.Calls = append(n.Calls, slices.Clone(argv))
 	if !n.Running {
@@ -110,5 +110,5 @@ func (n *Node) onHost(ctx context.Context, stdin io.Reader, argv []string) ([]by
 }
 
 func (n *Node) failed(argv []string, stdout, stderr []byte, err error) ([]byte, error) {
-	return stdout, &cluster.ExecError{Node: n.name, Argv: argv, Stdout: stdout, Stderr: stderr, Err: err}
+	return stdout, &node.ExecError{Node: n.name, Argv: argv, Stdout: stdout, Stderr: stderr, Err: err}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 	"github.com/nov30/nov30/harness/journal/await"
 )
 
@@ -17,10 +17,10 @@ import (
 const BootLimit = 90 * time.Second
 
 // AwaitBoot waits until systemd in the node says running or degraded (a failed unit does not unboot a node).
-func AwaitBoot(ctx context.Context, clock clockwork.Clock, n cluster.Node) error {
+func AwaitBoot(ctx context.Context, clock clockwork.Clock, n node.Node) error {
 	return await.Until(ctx, clock, 250*time.Millisecond, BootLimit, func(ctx context.Context) error {
 		out, err := n.Exec(ctx, nil, "systemctl", "is-system-running")
-		var failed *cluster.ExecError
+		var failed *node.ExecError
 		if errors.As(err, &failed) {
 			out = failed.Stdout // degraded exits 1
 		}
@@ -39,7 +39,7 @@ var errNotBooted = errors.New("the node has not booted")
 
 // BootID names the node's present boot: the start time of its process 1 in clock ticks (proc(5), field 22 of stat). The
 // kernel's own boot_id is the host's and stays.
-func BootID(ctx context.Context, n cluster.Node) (string, error) {
+func BootID(ctx context.Context, n node.Node) (string, error) {
 	out, err := n.Exec(ctx, nil, "cat", "--", "/proc/1/stat")
 	if err != nil {
 		return "", err

@@ -13,7 +13,7 @@ import (
 	"path"
 	"strconv"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 )
 
 // File is the whole state of one regular file in a node, or its absence.
@@ -55,7 +55,7 @@ func (f File) Check() error {
 
 // Read takes a file's state. Content that was cut on its way, or that changed meanwhile, is an error, because a cut
 // preimage would be restored as cut. What is no regular file is an error.
-func Read(ctx context.Context, n cluster.Node, name string) (File, error) {
+func Read(ctx context.Context, n node.Node, name string) (File, error) {
 	if err := (File{Path: name}).Check(); err != nil {
 		return File{}, err
 	}
@@ -76,7 +76,7 @@ func Read(ctx context.Context, n cluster.Node, name string) (File, error) {
 // Write makes the node's file so, atomically: beside it, then renamed, so that nobody ever reads half of it. An Absent
 // file is removed. The content goes through standard input, because arguments can be seen in ps. Write believes the
 // node; call Verify after it.
-func Write(ctx context.Context, n cluster.Node, f File) error {
+func Write(ctx context.Context, n node.Node, f File) error {
 	if err := f.Check(); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func beside(name string) string {
 }
 
 // Clean removes what a Write of that file left beside it when it was killed.
-func Clean(ctx context.Context, n cluster.Node, name string) error {
+func Clean(ctx context.Context, n node.Node, name string) error {
 	if err := (File{Path: name}).Check(); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ mv -fT -- "$beside" "$path"`
 
 // Verify reads the node's file again and compares content, mode and owner. A difference is ErrDiffers and says which,
 // without content.
-func Verify(ctx context.Context, n cluster.Node, f File) error {
+func Verify(ctx context.Context, n node.Node, f File) error {
 	st, err := stat(ctx, n, f.Path)
 	if err != nil {
 		return err
@@ -154,9 +154,9 @@ func sum(content []byte) string {
 // WithoutOutput strips what a failed command printed from its error, for commands that print what must not reach a log,
 // such as half a private key.
 func WithoutOutput(err error) error {
-	var failed *cluster.ExecError
+	var failed *node.ExecError
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &cluster.ExecError{Node: failed.Node, Argv: failed.Argv, Stderr: failed.Stderr, Err: failed.Err}
+	return &node.ExecError{Node: failed.Node, Argv: failed.Argv, Stderr: failed.Stderr, Err: failed.Err}
 }

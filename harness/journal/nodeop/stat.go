@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/node"
 )
 
 type status struct {
@@ -24,7 +24,7 @@ if [ ! -e "$1" ] && [ ! -L "$1" ]; then echo absent; exit 0; fi
 stat -c '%f %u %g' -- "$1"
 if [ -f "$1" ] && [ ! -L "$1" ]; then sha256sum <"$1"; fi`
 
-func stat(ctx context.Context, n cluster.Node, name string) (status, error) {
+func stat(ctx context.Context, n node.Node, name string) (status, error) {
 	out, err := Script(ctx, n, nil, "describe a file", statScript, name)
 	if err != nil {
 		return status{}, err
