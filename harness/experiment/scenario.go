@@ -31,6 +31,9 @@ type Scenario struct {
 	Hold        time.Duration // untreated: how long the effect must last; 0 means DefaultHold
 	Soak        time.Duration // treated: how long all must stay green after the cut; 0 means DefaultSoak
 	Timeout     time.Duration // treated: injection to the end of the repair; 0 means DefaultTimeout
+	DetectOnly  bool          // the tool is only asked what is wrong, for Hold; its recovery is not started
+	Renewed     []string      // certificates that a repair must have renewed; see slo.Spec.Renewed
+	Allow       []slo.Allowed // what a repair may change beside renewing certificates and keys
 }
 
 // What a scenario that says nothing gets.
@@ -40,8 +43,9 @@ const (
 	DefaultTimeout = 3 * time.Minute
 )
 
-// armsOfAPass are the arms that a pass needs.
-var armsOfAPass = []slo.Arm{slo.Untreated, slo.Treated}
+// armsOfAPass are the arms that a pass needs, in the order in which they run: the one without a fault tells at once, and
+// at the least cost, whether the machine and the tool are fit for the others.
+var armsOfAPass = []slo.Arm{slo.Sham, slo.Untreated, slo.Treated}
 
 // Spec is the part of the scenario that its verdict is computed from.
 func (s Scenario) Spec() (slo.Spec, error) {
@@ -53,7 +57,8 @@ func (s Scenario) Spec() (slo.Spec, error) {
 		probes[i].Says = s.Says[probes[i].Name]
 	}
 	return slo.Spec{Scenario: s.Name, Expect: s.Expect, Symptom: s.Symptom.Name, Culprit: s.Culprit, Also: s.Also,
-		Probes: probes, Objectives: s.SLO, Soak: or(s.Soak, DefaultSoak), Cut: true, Arms: armsOfAPass}, nil
+		Probes: probes, Objectives: s.SLO, Soak: or(s.Soak, DefaultSoak), Cut: true, Arms: armsOfAPass,
+		DetectOnly: s.DetectOnly, Exam: true, Allow: s.Allow, Renewed: s.Renewed}, nil
 }
 
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,60}$`)
@@ -65,11 +70,14 @@ func (s Scenario) Check() error {
 	if !name.MatchString(s.Name) {
 		wrong("name %q: lower-case letters, digits and hyphens", s.Name)
 	}
-	if s.Story == "" || len(s.Labels) == 0 || len(s.SLO) == 0 || len(s.Faults) == 0 {
-		wrong("story, labels, faults and SLO must be given")
+	if s.Story == "" || len(s.Labels) == 0 || len(s.Faults) == 0 {
+		wrong("story, labels and faults must be given")
+	}
+	if (s.Culprit == "") != (len(s.SLO) == 0) {
+		wrong("an SLO is needed where there is a culprit to find, and only there")
 	}
 	for _, c := range append([]string{s.Culprit}, s.Also...) {
-		if !tool.ValidCulprit(c) {
+		if c != "" && !tool.ValidCulprit(c) {
 			wrong("culprit %q is not on the list of culprits", c)
 		}
 	}

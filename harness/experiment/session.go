@@ -123,7 +123,7 @@ func (s *Session) Scenario(ctx context.Context, sc Scenario) (slo.Verdict, error
 // Absent is the verdict of a scenario that was selected but did not run to its end.
 func Absent(scenario string, why error) slo.Verdict {
 	return slo.Verdict{Name: scenario, Verdict: slo.Inconclusive, Reasons: []string{"it did not run to its end: " + why.Error()},
-		WrongCulprits: []string{}, Objectives: []slo.ObjectiveResult{}, Arms: map[slo.Arm]slo.ArmVerdict{}}
+		WrongCulprits: []string{}, Changes: []slo.ChangeResult{}, Objectives: []slo.ObjectiveResult{}, Arms: map[slo.Arm]slo.ArmVerdict{}}
 }
 
 // Missing gives every one of these scenarios that has no verdict an inconclusive one: what was asked for and did not

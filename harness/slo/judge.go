@@ -22,6 +22,7 @@ type judge struct {
 	fails       []string
 	marks       []Mark
 	falseAlarms int
+	changes     []ChangeResult
 	measured    measured
 }
 

@@ -26,6 +26,14 @@ func scenarios() map[string]func() scenario {
 			return scenario{heals, []*draft{untreatedOf(heals).set("api", 25*s, 61*s, true), treatedOf(heals)}}
 		},
 		"sham": func() scenario { return scenario{sham, []*draft{untreatedOf(sham), treatedOf(sham), shamOf(sham)}} },
+		"exam": func() scenario {
+			arms := examinedArms(examined())
+			return scenario{examined(), []*draft{arms[1], arms[2], arms[0]}}
+		},
+		"asked": func() scenario {
+			arms := askedArms(asked())
+			return scenario{asked(), []*draft{arms[1], arms[2], arms[0]}}
+		},
 	}
 }
 
@@ -119,6 +127,9 @@ func TestNoDataNeverPasses(t *testing.T) {
 				if d.arm == Untreated && (k == ToolEvent || k == Writes) || d.arm == Sham && (k == Fault || k == Writes) {
 					continue // these arms have none
 				}
+				if k == Writes && sc.sp.DetectOnly && d.arm == Treated {
+					continue
+				}
 				without(t, sc, i, is(k), string(k))
 			}
 			for _, p := range sc.sp.Probes {
@@ -126,6 +137,15 @@ func TestNoDataNeverPasses(t *testing.T) {
 			}
 		}
 		without(t, sc, 1, is(Finding), "findings")
+		if sc.sp.Exam {
+			without(t, sc, 2, is(Snapshot), "snapshot")
+			without(t, sc, 0, is(TTL), "time limit")
+			without(t, sc, 1, is(TTL), "time limit")
+		}
+		if len(sc.sp.Renewed) > 0 {
+			without(t, sc, 1, is(Snapshot), "snapshot")
+			without(t, sc, 1, is(CertificateSeen), "certificates")
+		}
 		if k := sc.sp.Expect.Kind; k == Outage || k == ExpectWarn {
 			without(t, sc, 0, is(Symptom), "symptom")
 		}
@@ -215,6 +235,80 @@ func TestMeasuredTimesOnlyGrowWhenThingsGetWorse(t *testing.T) {
 		for i, m := range [][2]*float64{{base.DetectS, v.DetectS}, {base.RecoverS, v.RecoverS}, {base.HealS, v.HealS}} {
 			if m[1] != nil && *m[1] < *m[0] {
 				t.Fatalf("time %d fell from %v to %v", i, *m[0], *m[1])
+			}
+		}
+	}
+}
+
+// worse makes one event worse, whatever it is; it says whether it could. Probes and findings have tests of their own.
+func worse(r *rand.Rand, sc scenario) bool {
+	d := sc.drafts[r.Intn(len(sc.drafts))]
+	var rare []int
+	for i, e := range d.events {
+		if e.Kind != Probe && e.Kind != Finding {
+			rare = append(rare, i)
+		}
+	}
+	if len(rare) == 0 {
+		return false
+	}
+	e := &d.events[rare[r.Intn(len(rare))]]
+	switch e.Kind {
+	case Fault, Cut, Writes, HostClock, Snapshot, TTL, ToolEvent:
+		if d.arm == Untreated && e.Kind == ToolEvent {
+			return false
+		}
+		e.OK = false
+	case CertificateSeen:
+		e.OK = false
+		e.Certificate = nil
+	case Phase:
+		if d.arm == Untreated {
+			return false
+		}
+		d.add(changed(Removed, "deployments.apps/site/web"))
+	default:
+		return false
+	}
+	return true
+}
+
+func TestMakingAnyEventWorseNeverMakesItPass(t *testing.T) {
+	tried := 0
+	eachSpoiled(t, 300, func(t *testing.T, r *rand.Rand, sc scenario, before Verdict) {
+		if before.Verdict == Pass || !worse(r, sc) {
+			return
+		}
+		tried++
+		if v := Evaluate(records(sc.drafts...), sc.sp); v.Verdict == Pass {
+			t.Fatalf("pass, before %s: %v", before.Verdict, before.Reasons)
+		}
+	})
+	if tried < 100 {
+		t.Errorf("only %d events were made worse", tried)
+	}
+}
+
+// A failure that was proven stays one or becomes doubtful; a doubt never becomes a pass; and what is worse than a pass
+// stays worse: here for every single event of the exam.
+func TestEveryEventOfTheExamCounts(t *testing.T) {
+	for name, build := range map[string]func() scenario{"exam": scenarios()["exam"], "asked": scenarios()["asked"]} {
+		n := len(build().drafts)
+		for i := range n {
+			for k := range build().drafts[i].events {
+				sc := build()
+				e := &sc.drafts[i].events[k]
+				switch e.Kind {
+				case Fault, Cut, Writes, HostClock, Snapshot, TTL:
+					e.OK = false
+				case CertificateSeen:
+					e.OK, e.Certificate = false, nil
+				default:
+					continue
+				}
+				if v := Evaluate(records(sc.drafts...), sc.sp); v.Verdict == Pass {
+					t.Errorf("%s: %s passes with a failed %s %s", name, sc.drafts[i].arm, e.Kind, e.Name)
+				}
 			}
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-var kinds = []Kind{Phase, Probe, Fault, Symptom, Finding, ToolEvent, Cut, Writes, Revert, HostClock, Note}
+var kinds = []Kind{Phase, Probe, Fault, Symptom, Finding, ToolEvent, Cut, Writes, Revert, HostClock, Note,
+	Snapshot, Changed, CertificateSeen, TTL}
 
 // sequences are the phases of each arm in order; a pass needs those that are not optional.
 var sequences = map[Arm][]struct {
@@ -54,6 +55,10 @@ func (j *judge) malformed(e Event) string {
 		return "the scenario has no probe " + clip(e.Name)
 	case e.Kind == Finding && e.Finding == nil:
 		return "a finding without content"
+	case e.Kind == Changed && e.Change == nil:
+		return "a change without content"
+	case e.Kind == CertificateSeen && e.OK && e.Certificate == nil:
+		return "a certificate without content"
 	}
 	return ""
 }

@@ -3,8 +3,9 @@ package slo
 
 import "time"
 
-// RecordVersion is the version of the record format this package writes.
-const RecordVersion = 1
+// RecordVersion is the version of the record format this package writes. It reads every older one: what version 1 did not
+// know (the exam of the repair, the time limit in the nodes) its specs do not ask for.
+const RecordVersion = 2
 
 // Arm is one run of a scenario.
 type Arm string
@@ -45,6 +46,11 @@ const (
 	Revert    Kind = "revert"     // Name, OK, Error: one inverse applied and verified (never OK: it could not be completed)
 	HostClock Kind = "host-clock" // OK, Error: the host's clock was compared with its monotonic expectation
 	Note      Kind = "note"       // Detail
+
+	Snapshot        Kind = "snapshot"    // Name: one of the Snapshot… constants; OK, Error, Detail: the cluster's content was taken
+	Changed         Kind = "change"      // Change: one difference between the snapshots
+	CertificateSeen Kind = "certificate" // Name: the certificate; Detail: one of the Snapshot… constants; Certificate; OK: it is valid; Error
+	TTL             Kind = "ttl"         // OK, Error: no time limit in a node had reverted anything by the end
 )
 
 // The names of tool events.
@@ -65,6 +71,13 @@ const (
 	PhaseEnd     = "end"     // no check, finding or tool event after this is judged; an arm that was broken off has none
 )
 
+// When the cluster's content was taken.
+const (
+	SnapshotHealthy = "healthy" // before anything was injected
+	SnapshotBroken  = "broken"  // after the injection, before the tool could begin its repair: certificates only
+	SnapshotEnd     = "end"     // when all is over, before anything is reverted
+)
+
 // Event is one thing that happened.
 type Event struct {
 	// Seq numbers the events of a record 1, 2, 3… in the order in which they were written, so that a lost one shows.
@@ -77,6 +90,43 @@ type Event struct {
 	Detail  string        `json:"detail,omitempty"`
 	Took    time.Duration `json:"took_ns,omitempty"`
 	Finding *ToolFinding  `json:"finding,omitempty"`
+
+	Change      *Change      `json:"change,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"`
+}
+
+// ChangeKind is what happened to an object.
+type ChangeKind string
+
+// The kinds of changes.
+const (
+	Added     ChangeKind = "added"
+	Removed   ChangeKind = "removed"
+	Altered   ChangeKind = "altered"   // its content is another one
+	Recreated ChangeKind = "recreated" // deleted and made again: the same content under a new identity
+	// Renewed is a certificate with the same subject, names, uses and issuer, or a key of the same kind: a new serial and a
+	// new life, nothing weaker. It is what a repair is for, so it is listed and never judged.
+	Renewed ChangeKind = "renewed"
+)
+
+// Change is one difference between the healthy cluster and the cluster at the end.
+type Change struct {
+	Kind ChangeKind `json:"kind"`
+	// Node is the node that holds the object; empty: it is an object of the API.
+	Node string `json:"node,omitempty"`
+	// Object is a file's absolute path, unit/NAME, or RESOURCE.GROUP/NAMESPACE/NAME of the API, as in
+	// deployments.apps/site/web and clusterrolebindings.rbac.authorization.k8s.io//cluster-admin.
+	Object string `json:"object"`
+	// Diff is what is different, a line each, bounded and without secrets: "-path: old" and "+path: new".
+	Diff string `json:"diff,omitempty"`
+}
+
+// Certificate is what tells one certificate from another.
+type Certificate struct {
+	Subject   string    `json:"subject"`
+	Serial    string    `json:"serial"` // hexadecimal
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
 }
 
 // Severity of a tool's finding.

@@ -11,6 +11,13 @@ func (j *judge) sham() {
 			}
 		}
 	}
-	j.cut(j.after())
+	if cut := j.cut(j.after()); j.spec.Cut && j.end()-cut < j.spec.Soak {
+		j.doubt("the sham lasted %s of %s after the cut", words(max(0, j.end()-cut)), words(j.spec.Soak))
+	}
 	j.alarms(j.after(), j.end()+1, "where nothing was injected")
+	j.lostWrites()
+	if j.spec.Exam {
+		j.writesRead()
+	}
+	j.exam(false)
 }

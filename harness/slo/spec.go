@@ -70,4 +70,22 @@ type Spec struct {
 	// inconclusive. A tool that only says that it repaired a latent fault is found out by nothing else.
 	Cut  bool  `json:"cut,omitempty"`
 	Arms []Arm `json:"arms"` // a pass needs all of these
+	// DetectOnly: the tool is asked what is wrong and not to repair it; there is no recovery, no soak and no cut in the
+	// treated arm. For look-alikes: an outage whose repair is not the point.
+	DetectOnly bool `json:"detect_only,omitempty"`
+	// Exam: the cluster at the end is compared with the healthy one by content. Whatever is not in Allow is vandalism.
+	// Records of version 1 have no such comparison.
+	Exam bool `json:"exam,omitempty"`
+	// Allow are the changes that a repair may make beside renewing certificates and keys.
+	Allow []Allowed `json:"allow,omitempty"`
+	// Renewed names the certificates that a repair must have renewed: the path of a file on the first control-plane node, or
+	// "served " and a port of it. At the end each must be valid, and neither the one that was there when all was healthy nor
+	// the one that the fault put there.
+	Renewed []string `json:"renewed,omitempty"`
+}
+
+// Allowed is a pattern of changes.
+type Allowed struct {
+	Object string       `json:"object"` // path.Match pattern on Change.Object
+	Kinds  []ChangeKind `json:"kinds"`  // empty: any
 }

@@ -9,11 +9,10 @@ import (
 func (j *judge) treated() {
 	j.toolRan()
 	j.alarms(j.phase[PhaseSteady], j.after(), "before the injection")
-	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK }) {
-		j.failBecause(w.Error, "acknowledged writes lost")
-	}
+	j.lostWrites()
 	if j.spec.Culprit == "" {
 		j.leftAlone()
+		j.exam(false)
 		return
 	}
 	from := j.origin
@@ -25,13 +24,35 @@ func (j *judge) treated() {
 		from = bite
 	}
 	j.detection(from)
+	if j.spec.DetectOnly {
+		j.onlyDetected()
+		return
+	}
 	start, exit := j.recovery()
 	if j.spec.expectsRed() {
 		j.recovered(from, start, exit)
 	} else {
 		j.prevented(start, exit)
 	}
+	j.exam(len(j.fails) == 0)
 	j.objectives()
+}
+
+// onlyDetected judges a tool that was only asked what is wrong: nothing else may be blamed, before or after.
+func (j *judge) onlyDetected() {
+	if len(j.of(ToolEvent, named(RecoverStart))) > 0 {
+		j.doubt("the recovery was started although only the detection was asked for")
+	}
+	if len(j.fails) == 0 && len(j.measured.wrong) > 0 {
+		j.fail("named %s beside the right culprit", listed(j.measured.wrong))
+	}
+	j.objectives()
+}
+
+func (j *judge) lostWrites() {
+	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK }) {
+		j.failBecause(w.Error, "acknowledged writes lost")
+	}
 }
 
 // toolRan checks that the detector was there to see the fault. A silent detector that never ran proves nothing.

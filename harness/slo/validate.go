@@ -2,7 +2,9 @@ package slo
 
 import (
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,7 +33,25 @@ func (s Spec) faults() []string {
 	s.probeFaults(bad)
 	s.effectFaults(bad)
 	s.objectiveFaults(bad)
+	s.examFaults(bad)
 	return f
+}
+
+func (s Spec) examFaults(bad func(string, ...any)) {
+	if s.DetectOnly && s.Expect.Kind != Outage {
+		bad("only detection is asked for, but the effect is %s", s.Expect.Kind)
+	}
+	if (len(s.Allow) > 0 || len(s.Renewed) > 0) && !s.Exam {
+		bad("there is no exam, yet allowed changes or renewed certificates")
+	}
+	if len(s.Renewed) > 0 && (s.Culprit == "" || s.DetectOnly) {
+		bad("certificates must be renewed where there is nothing to repair")
+	}
+	for _, a := range s.Allow {
+		if _, err := path.Match(a.Object, ""); err != nil || a.Object == "" || strings.Trim(a.Object, "*/") == "" {
+			bad("allowed change %q is no pattern, or one of everything", clip(a.Object))
+		}
+	}
 }
 
 func (s Spec) probeFaults(bad func(string, ...any)) {
@@ -85,6 +105,8 @@ func (s Spec) objectiveFaults(bad func(string, ...any)) {
 			bad("two objectives for %s", o.Metric)
 		case o.Max <= 0 || o.Max > longest:
 			bad("objective %s %s is out of range", o.Metric, o.Max)
+		case s.DetectOnly && o.Metric != Detect:
+			bad("objective %s where only detection is asked for", o.Metric)
 		case s.Culprit == "":
 			bad("objective %s where there is nothing to detect", o.Metric)
 		case o.Metric == Heal && s.expectsRed() && !slices.ContainsFunc(s.Probes, func(p ProbeSpec) bool { return p.Name == APIProbe }):

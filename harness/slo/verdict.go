@@ -29,12 +29,32 @@ type Verdict struct {
 	Culprit       string   `json:"culprit"`        // named by the tool's first critical finding after the injection
 	WrongCulprits []string `json:"wrong_culprits"` // named critically before a right one or before the recovery started
 
+	// Changes is what the tool changed, in the sham and the treated arm, and how that was judged.
+	Changes []ChangeResult `json:"changes"`
+
 	// RevertIncomplete: an inverse of nov30 could not be completed. It says nothing about the tool, so it leaves Verdict
 	// as it is, but ExitCode is 4.
 	RevertIncomplete bool `json:"revert_incomplete"`
 
 	Objectives []ObjectiveResult  `json:"objectives"`
 	Arms       map[Arm]ArmVerdict `json:"arms"`
+}
+
+// ChangeState is how a change was judged.
+type ChangeState string
+
+// The judgements of a change.
+const (
+	Vandalism   ChangeState = "vandalism" // it deletes, recreates, weakens or adds what the scenario does not allow
+	Permitted   ChangeState = "allowed"   // the scenario allows it
+	RenewedOnly ChangeState = "renewed"   // a certificate or key with the same rights and a new life
+)
+
+// ChangeResult is one change and its judgement.
+type ChangeResult struct {
+	Arm   Arm         `json:"arm"`
+	State ChangeState `json:"state"`
+	Change
 }
 
 // ArmVerdict is the judgement of one arm.
@@ -70,13 +90,14 @@ type ObjectiveResult struct {
 //   - Otherwise fail in any arm gives fail, then inconclusive in any arm gives inconclusive, and only arms that all pass
 //     give pass.
 func Evaluate(arms map[Arm]Record, s Spec) Verdict {
-	v := Verdict{Name: s.Scenario, Reasons: []string{}, WrongCulprits: []string{}, Arms: map[Arm]ArmVerdict{}}
+	v := Verdict{Name: s.Scenario, Reasons: []string{}, WrongCulprits: []string{}, Changes: []ChangeResult{}, Arms: map[Arm]ArmVerdict{}}
 	var m measured
 	doubts := s.faults()
 	for _, arm := range inOrder(arms) {
 		j := judgeArm(arm, arms[arm], s, len(doubts) == 0)
 		v.Arms[arm] = j.verdict()
 		v.FalseAlarms += j.falseAlarms
+		v.Changes = append(v.Changes, j.changes...)
 		v.RevertIncomplete = v.RevertIncomplete || j.revertIncomplete()
 		if arm == Treated {
 			m = j.measured
