@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
 	"github.com/jonboulle/clockwork"
+	"golang.org/x/sys/unix"
 )
 
 // File is the journal of one arm, a file of JSON lines under the state directory. One process holds it at a time; the
@@ -93,5 +95,11 @@ func (f *File) pending() []numbered {
 	return f.state.pending()
 }
 
-// Close lets go of the journal and leaves it on disk, for a sweep.
-func (f *File) Close() error { return f.disk.Close() }
+// Close lets go of the journal and leaves it on disk, for a sweep. The lock is given back by name: a process that is just
+// being started holds a copy of the descriptor until it runs its program.
+func (f *File) Close() error {
+	if file, ok := f.disk.(*os.File); ok {
+		_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
+	}
+	return f.disk.Close()
+}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // Create begins the journal of an arm in dir, which is made with mode 0700; m.Version is set. When it returns, the file
@@ -27,19 +29,19 @@ func Create(dir string, m Meta) (*File, error) {
 	return &File{path: path, disk: f, state: newState(decoded{entries: []entry{{Meta: &m}}})}, nil
 }
 
-// begin makes the file under a temporary name, so that a journal with half a header never exists. The header is written
-// twice: were the only one damaged, nobody could tell to which cluster the inverses belong.
+// begin makes the file without a name and names it when it is whole, so that a journal with half a header never exists and
+// a process that is killed meanwhile leaves nothing. The header is written twice: were the only one damaged, nobody could
+// tell to which cluster the inverses belong.
 func begin(path string, m Meta) (_ *os.File, err error) {
 	header, err := encode(entry{Meta: &m})
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".begin-*") // mode 0600
+	f, err := os.OpenFile(filepath.Dir(path), unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		_ = os.Remove(f.Name())
 		if err != nil {
 			_ = f.Close()
 		}
@@ -53,7 +55,8 @@ func begin(path string, m Meta) (_ *os.File, err error) {
 	if err := f.Sync(); err != nil {
 		return nil, err
 	}
-	if err := os.Link(f.Name(), path); err != nil { // unlike rename, never over an older journal
+	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err != nil { // unlike rename, never over an older journal
 		return nil, err
 	}
 	return f, syncDir(filepath.Dir(path))

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -91,8 +89,7 @@ func (c *Cluster) StartNode(_ context.Context, name string) error {
 func (c *Cluster) boot(n *Node) {
 	c.boots++
 	n.Running = true
-	// Field 22 is the start time; the program's name is as awkward as proc(5) allows.
-	stat := fmt.Sprintf("1 (a) (b c) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 %d 10 11\n", 1000+c.boots)
+	stat := fmt.Sprintf(statFormat, 1000+c.boots)
 	n.Put("/proc/1/stat", []byte(stat), 0o444)
 }
 
@@ -112,24 +109,6 @@ func firstError(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// Put writes a file into the node as the test prepares it. It panics on failure: the test's ground is missing.
-func (n *Node) Put(path string, content []byte, mode os.FileMode) {
-	host := n.Host(path)
-	must(os.MkdirAll(filepath.Dir(host), 0o755))
-	must(os.RemoveAll(host))
-	must(os.WriteFile(host, content, mode))
-	must(os.Chmod(host, mode)) // whatever the umask is
-}
-
-// Content is what a file of the node holds; "" when it is absent.
-func (n *Node) Content(path string) string {
-	content, err := os.ReadFile(n.Host(path))
-	if !os.IsNotExist(err) {
-		must(err)
-	}
-	return string(content)
 }
 
 func must(err error) {
