@@ -59,11 +59,19 @@ func WriteContext(path string, c Context) error {
 	return nil
 }
 
+// parseContext reads the text of a context file.
+func parseContext(text []byte) (Context, error) {
+	var c Context
+	err := json.Unmarshal(text, &c)
+	return c, err
+}
+
 // inherited are the variables that a tool has of its parent's.
 var inherited = [...]string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TERM", "TZ"}
 
 // environment is what a tool inherits: nothing by which it could find nov30's state or learn what is being run. KUBECONFIG
-// names the cluster under test, so that a plain kubectl does not reach for ~/.kube.
+// names the cluster under test, so that a plain kubectl does not reach for ~/.kube. What names the engine's socket in extra
+// names the one that the tool can see.
 func environment(parent []string, p private, extra []string) []string {
 	var env []string
 	for _, pair := range parent {
@@ -74,7 +82,12 @@ func environment(parent []string, p private, extra []string) []string {
 			}
 		}
 	}
-	env = append(env, extra...)
+	for _, pair := range extra {
+		if name, value, _ := strings.Cut(pair, "="); value == p.host && value != "" {
+			pair = name + "=" + p.toolHost
+		}
+		env = append(env, pair)
+	}
 	if p.kubeconfig != "" {
 		env = append(env, "KUBECONFIG="+p.kubeconfig)
 	}

@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 		startAndWait(dir)
 		return
 	}
+	if dir := os.Getenv(dialEnv); dir != "" {
+		dialAndWait(dir)
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -27,8 +31,12 @@ func startAndWait(dir string) {
 	if err := WriteContext(context, Context{}); err != nil {
 		panic(err)
 	}
+	hide := filepath.Join(dir, "hidden")
+	if err := os.Mkdir(hide, 0o700); err != nil {
+		panic(err)
+	}
 	_, err := Start(shell("echo $$ >$S/pid; exec sleep 60", "true"), Run{
-		Context: context, Env: []string{"S=" + dir}, Emit: func(slo.Event) {}, Clock: clockwork.NewRealClock(),
+		Context: context, Env: []string{"S=" + dir}, Emit: func(slo.Event) {}, Clock: clockwork.NewRealClock(), Hide: []string{hide},
 	})
 	if err != nil {
 		panic(err)

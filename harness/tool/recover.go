@@ -26,9 +26,7 @@ func (x *Running) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := x.command(x.tool.Recover)
-	cmd.Stdout, cmd.Stderr = log.write, log.write
-	p, err := start(cmd)
+	p, err := x.launch(x.tool.Recover, log.write, log.write)
 	log.started()
 	x.emit(event(slo.RecoverStart, err))
 	if err != nil {

@@ -4,8 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
+	"strings"
 	"sync"
 
 	"github.com/jonboulle/clockwork"
@@ -22,6 +21,12 @@ type Run struct {
 	Recover io.Writer       // takes the beginning of all output of the recover command; nil: nobody
 	Emit    func(slo.Event) // hears of starts, exits, findings and notes, one at a time; At is the receiver's to set
 	Clock   clockwork.Clock
+
+	// Hide lists directories, absolute, that the tool finds empty and cannot write to: nov30's state and the run's results.
+	// The engine's socket may lie below one; what the tool itself needs may not.
+	Hide []string
+	// Exposed runs the tool without hiding anything, which a note says: for machines that allow no namespaces.
+	Exposed bool
 }
 
 // Running is a tool whose detector is running.
@@ -29,6 +34,7 @@ type Running struct {
 	tool     Tool
 	run      Run
 	private  private
+	isolated *isolation // nil: nothing is hidden
 	detector *process
 	exited   chan struct{} // closed when the detector's last event is out
 	stopped  chan error    // how the detector took being stopped
@@ -46,25 +52,49 @@ type Running struct {
 }
 
 // Start starts the detector. That it cannot be started is an event and an error, and nothing is left behind. After a
-// success Stop must be called.
+// success Stop must be called. Where a directory to hide cannot be hidden the error says what this machine lacks.
 func Start(t Tool, r Run) (*Running, error) {
-	p, err := newPrivate(r.Context)
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", t, err)
-	}
 	x := &Running{
-		tool: t, run: r, private: p, exited: make(chan struct{}), stopped: make(chan error, 1),
+		tool: t, run: r, exited: make(chan struct{}), stopped: make(chan error, 1),
 		critical: make(chan struct{}), stopping: make(chan struct{}),
 	}
+	if err := x.prepare(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", t, err)
+	}
 	x.events.Lock() // the start is told before the first finding
-	err = x.detect()
+	err := x.detect()
 	r.Emit(event(slo.DetectStart, err))
 	x.events.Unlock()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the detector of %s: %w", t, err), p.remove())
+		return nil, errors.Join(fmt.Errorf("start the detector of %s: %w", t, err), x.private.remove())
+	}
+	if r.Exposed && len(r.Hide) > 0 {
+		x.note("the tool runs exposed: it can see " + strings.Join(r.Hide, " and "))
 	}
 	return x, nil
 }
+
+// prepare makes the private directory and settles what is hidden.
+func (x *Running) prepare() (err error) {
+	if !x.run.Exposed {
+		if x.isolated, err = newIsolation(x.run.Hide); err != nil {
+			return err
+		}
+	}
+	if x.private, err = newPrivate(x.run.Context, x.isolated); err != nil {
+		return err
+	}
+	if err = x.isolated.check(x.tool, x.run, x.private); err != nil {
+		return errors.Join(err, x.private.remove())
+	}
+	return nil
+}
+
+// Private is the directory of the tool's own; Stop removes it.
+func (x *Running) Private() string { return x.private.dir }
+
+// ContextPath is the context file as the tool sees it. What the tool has started carries this path in its environment.
+func (x *Running) ContextPath() string { return x.private.context }
 
 // FirstCritical is closed at the first critical finding.
 func (x *Running) FirstCritical() <-chan struct{} { return x.critical }
@@ -79,7 +109,7 @@ func (x *Running) Stop() {
 		x.stopped <- x.detector.stop(x.run.Clock)
 		<-x.exited
 		x.recovery.Wait()
-		killed, err := killStrays(x.private.context)
+		killed, err := KillStrays(x.private.context)
 		if killed > 0 {
 			x.note(fmt.Sprintf("the tool left %d processes outside its process group; they were killed", killed))
 		}
@@ -100,9 +130,7 @@ func (x *Running) detect() error {
 		out.drain(x.run.Clock)
 		return err
 	}
-	cmd := x.command(x.tool.Detect)
-	cmd.Stdout, cmd.Stderr = out.write, errs.write
-	if x.detector, err = start(cmd); err != nil {
+	if x.detector, err = x.launch(x.tool.Detect, out.write, errs.write); err != nil {
 		out.drain(x.run.Clock)
 		errs.drain(x.run.Clock)
 		return err
@@ -149,25 +177,6 @@ func (x *Running) found(f slo.ToolFinding) {
 	if f.Severity == slo.Critical {
 		x.alarm.Do(func() { close(x.critical) })
 	}
-}
-
-// log makes a stream whose beginning goes to w.
-func (x *Running) log(of string, w io.Writer) (*stream, error) {
-	return newStream(func(r io.Reader) {
-		if keep(w, r) {
-			x.note(fmt.Sprintf("%s: its log is incomplete; at most %d MiB are kept", of, outputMax>>20))
-		}
-	})
-}
-
-// command prepares one of the tool's commands.
-func (x *Running) command(c Command) *exec.Cmd {
-	cmd := exec.Command(c.Exec[0], c.Exec[1:]...)
-	cmd.Env = environment(os.Environ(), x.private, x.run.Env)
-	if cmd.Dir = x.run.Dir; cmd.Dir == "" {
-		cmd.Dir = x.private.dir
-	}
-	return cmd
 }
 
 func (x *Running) emit(e slo.Event) {

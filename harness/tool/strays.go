@@ -15,10 +15,10 @@ import (
 // strayRounds is how often the process table is searched: a stray may fork while it is being killed.
 const strayRounds = 20
 
-// killStrays kills the processes that left the tool's process groups (setsid, a daemon). They are known by the path of the
+// KillStrays kills the processes that left the tool's process groups (setsid, a daemon). They are known by the path of the
 // context file in their environment: it was made for this run of this tool and given to nobody else. It returns how many
-// were killed; the error says that some are left.
-func killStrays(contextPath string) (int, error) {
+// were killed; the error says that some are left. A guardian calls it for a harness that is gone.
+func KillStrays(contextPath string) (int, error) {
 	killed := 0
 	for range strayRounds {
 		found, err := strays(contextPath)

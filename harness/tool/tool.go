@@ -11,7 +11,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // Tool is what a tool file says.
@@ -21,6 +20,9 @@ type Tool struct {
 	Detect    Command   `json:"detect"`  // runs for the whole arm and prints one finding per line
 	Recover   Command   `json:"recover"` // is started on the first critical finding; exit 0: it believes it is done
 	Deadlines Deadlines `json:"deadlines"`
+
+	// Dir is the directory of the tool file, absolute; empty when it did not come from one.
+	Dir string `json:"-"`
 }
 
 // Command is a program and its arguments.
@@ -31,8 +33,8 @@ type Command struct {
 // Deadlines are the times within which the tool's makers say it is done. A recover command that takes longer is ended;
 // Detect, from the bite to the first critical finding, is for whoever waits for that.
 type Deadlines struct {
-	Detect  metav1.Duration `json:"detect"`  // 0 means DefaultDetect
-	Recover metav1.Duration `json:"recover"` // 0 means DefaultRecover
+	Detect  metav1.Duration `json:"detect"`
+	Recover metav1.Duration `json:"recover"`
 }
 
 // The deadlines of a tool file that sets none.
@@ -41,8 +43,11 @@ const (
 	DefaultRecover = 2 * time.Minute
 )
 
-// maxDeadline keeps a typing mistake from blocking a night's run.
-const maxDeadline = time.Hour
+// The bounds of a deadline keep a typing mistake from failing a tool at once, or from blocking a night's run.
+const (
+	minDeadline = time.Second
+	maxDeadline = time.Hour
+)
 
 // String is the tool's name and version.
 func (t Tool) String() string { return strings.TrimSpace(t.Name + " " + t.Version) }
@@ -56,67 +61,15 @@ func Load(path string, dirs ...string) (Tool, error) {
 	}
 	t, err := Parse(text)
 	if err == nil {
-		err = t.Resolve(filepath.Dir(path), dirs...)
+		t.Dir, err = filepath.Abs(filepath.Dir(path))
+	}
+	if err == nil {
+		err = t.Resolve(t.Dir, dirs...)
 	}
 	if err != nil {
 		return Tool{}, fmt.Errorf("tool file %s: %w", path, err)
 	}
 	return t, nil
-}
-
-// fields is what a mistyped tool file is answered with.
-const fields = `the fields are name, version, detect.exec, recover.exec, deadlines.detect and deadlines.recover; exec is a ` +
-	`list of strings, a deadline is text such as 120s`
-
-// Parse reads the text of a tool file, strictly: an unknown field is an error.
-func Parse(text []byte) (Tool, error) {
-	var t Tool
-	if err := yaml.UnmarshalStrict(text, &t); err != nil {
-		return Tool{}, fmt.Errorf("%w (%s)", err, fields)
-	}
-	if t.Deadlines.Detect.Duration == 0 {
-		t.Deadlines.Detect.Duration = DefaultDetect
-	}
-	if t.Deadlines.Recover.Duration == 0 {
-		t.Deadlines.Recover.Duration = DefaultRecover
-	}
-	if err := t.check(); err != nil {
-		return Tool{}, err
-	}
-	return t, nil
-}
-
-// check names every field that must be mended.
-func (t Tool) check() error {
-	var errs []error
-	if strings.TrimSpace(t.Name) == "" {
-		errs = append(errs, errors.New("name: missing; give the tool a name"))
-	}
-	if strings.TrimSpace(t.Version) == "" {
-		errs = append(errs, errors.New("version: missing; give the tool's version, for example version: v1"))
-	}
-	errs = append(errs, t.Detect.check("detect"), t.Recover.check("recover"),
-		checkDeadline("detect", t.Deadlines.Detect.Duration), checkDeadline("recover", t.Deadlines.Recover.Duration))
-	return errors.Join(errs...)
-}
-
-func (c Command) check(field string) error {
-	if len(c.Exec) == 0 || c.Exec[0] == "" {
-		return fmt.Errorf("%s.exec: missing; give a program, for example %s: {exec: [my-tool, %s]}", field, field, field)
-	}
-	for i, arg := range c.Exec {
-		if strings.ContainsRune(arg, 0) {
-			return fmt.Errorf("%s.exec[%d]: holds a zero byte, which no argument can", field, i)
-		}
-	}
-	return nil
-}
-
-func checkDeadline(field string, d time.Duration) error {
-	if d < time.Second || d > maxDeadline {
-		return fmt.Errorf("deadlines.%s: %v is not between 1s and %v", field, d, maxDeadline)
-	}
-	return nil
 }
 
 // Resolve finds the tool's programs: a name with a slash relative to dir, one without in dirs and then in PATH.

@@ -51,17 +51,23 @@ func TestARelativeToolFileInTheWorkingDirectoryFindsItsOwnProgram(t *testing.T) 
 
 func TestABadToolFileIsAnErrorThatNamesFileFieldAndFix(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{"name: x", "name: ''", "name: missing; give the tool a name"},
-		{"version: v1\n", "", "version: missing"},
+		{"name: x", "name: ''", "name: is empty"},
+		{"version: v1\n", "", "version: missing; give the tool's version"},
+		{"version: v1", "version: 1.10", "version: must be text; put what looks like a number in quotes"},
 		{"{exec: [sh, -c, watch]}", "{}", "detect.exec: missing; give a program"},
-		{"[./heal]", "['']", "recover.exec: missing"},
-		{"[./heal]", "./heal", "exec is a list of strings"},
+		{"{exec: [sh, -c, watch]}", "watch", "detect: must be a mapping with the fields exec"},
+		{"[./heal]", "['']", "recover.exec[0]: is empty"},
+		{"[./heal]", "./heal", "recover.exec: must be a list"},
+		{"[./heal]", "[./heal, ~]", "recover.exec[1]: must be text"},
 		{"[./heal]", "[./gone]", `recover.exec: no executable "./gone"`},
 		{"[sh,", "[nov30-no-such-program,", `no executable "nov30-no-such-program" (looked for /d/nov30-no-such-program, PATH)`},
-		{"detect: {", "detct: {", `unknown field "detct"`},
-		{"90s", "ninety", "deadline is text such as 120s"},
-		{"90s", "120", "deadline is text such as 120s"},
+		{"detect: {", "detct: {", "detct: unknown field; the fields here are deadlines, detect, name, recover, version"},
+		{"name: x", "Name: x", "Name: unknown field"},
+		{"recover: {exec", "recover: {shell: x, exec", "recover.shell: unknown field; the fields here are exec"},
+		{"90s", "ninety", "deadlines.detect: must be a time such as 90s"},
+		{"90s", "120", "deadlines.detect: must be a time such as 90s"},
 		{"90s", "10ms", "deadlines.detect: 10ms is not between 1s and 1h0m0s"},
+		{"90s", "0s", "deadlines.detect: 0s is not between"},
 		{"3m", "2h", "deadlines.recover: 2h0m0s is not between"},
 		{"3m", "-3m", "deadlines.recover"},
 		{"name: x", "name: x\nname: y", `key "name" already set`},
@@ -71,31 +77,60 @@ func TestABadToolFileIsAnErrorThatNamesFileFieldAndFix(t *testing.T) {
 		_, err := Load(path, "/d")
 		wantError(t, err, path, c.want)
 	}
-	_, err := Load("/nowhere.yaml")
+	_, err := Parse([]byte("name: 1\nrecover: {exec: [x]}\ndeadlines: {detect: x, retry: 1s}"))
+	wantError(t, err, "name: must", "version: missing", "detect: missing", "deadlines.detect: must", "deadlines.retry: unknown")
+	_, err = Parse([]byte("- x"))
+	wantError(t, err, "the file: must be a mapping with the fields deadlines, detect")
+	_, err = Load("/nowhere.yaml")
 	wantError(t, err, "/nowhere.yaml")
 }
 
-func TestTheShippedToolsAreValid(t *testing.T) {
-	names, err := fs.Glob(toolsfs.FS, "*.yaml")
+// shipped lists every tool file in the binary.
+func shipped(t *testing.T) []string {
+	t.Helper()
+	top, err := fs.Glob(toolsfs.FS, "*.yaml")
 	must(t, err)
-	if len(names) < 3 {
-		t.Fatalf("only %v", names)
+	doubles, err := fs.Glob(toolsfs.FS, "doubles/*.yaml")
+	must(t, err)
+	return append(top, doubles...)
+}
+
+func TestTheShippedToolsAreValidAndFound(t *testing.T) {
+	if n := len(shipped(t)); n < 2+15 {
+		t.Fatalf("only %d", n)
 	}
-	for _, name := range names {
+	for _, name := range shipped(t) {
 		text, err := fs.ReadFile(toolsfs.FS, name)
 		must(t, err)
 		tool, err := Parse(text)
 		must(t, err)
-		if tool.Name+".yaml" != name {
+		if tool.Name+".yaml" != filepath.Base(name) {
 			t.Errorf("%s is called %s", name, tool.Name)
+		}
+		if tool.Name == "medic" {
+			continue // its program is built
+		}
+		if _, err := Load(filepath.Join("../../fixtures/tools", name)); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
-func TestTheDoublesAreFoundWhereTheyLie(t *testing.T) {
-	for _, name := range []string{"nothing.yaml", "liar.yaml"} {
-		_, err := Load(filepath.Join("../../fixtures/tools", name))
+func TestEveryDoubleHasAFileAndEveryFileItsVerdict(t *testing.T) {
+	files := map[string]bool{}
+	for _, d := range toolsfs.Doubles() {
+		text, err := fs.ReadFile(toolsfs.FS, d.File)
 		must(t, err)
+		if files[d.File] || d.State != "fail" || d.Reason == "" || d.Arm != "treated" && d.Arm != "sham" || !strings.Contains(string(text), "name: "+d.Name+"\n") {
+			t.Errorf("%+v", d)
+		}
+		if comment, _, _ := strings.Cut(string(text), "\nname: "); !strings.HasPrefix(comment, "# ") || !strings.Contains(strings.ReplaceAll(comment, "\n# ", " "), "It must fail: ") {
+			t.Errorf("%s does not say what it does and which verdict it must get: %s", d.File, comment)
+		}
+		files[d.File] = true
+	}
+	if n := len(shipped(t)) - 2; len(files) != n || n < 15 {
+		t.Errorf("%d doubles in the table, %d files", len(files), n)
 	}
 }
 
