@@ -8,23 +8,30 @@ import (
 	"github.com/nov30/nov30/harness/slo"
 )
 
-// findingsMax is how many kinds of findings of one arm are shown.
-const findingsMax = 10
+// momentsMax is how many moments of an arm are listed.
+const momentsMax = 100
 
-// arm writes the timeline of an arm, what the tool said, and what the probes saw.
-func (p *page) arm(a slo.Arm, v slo.ArmVerdict, r slo.Record) {
-	p.line("### %s: %s\n", markdown(string(a), nameMax), state(v.State))
-	for _, m := range v.Timeline {
+// arm writes the timeline of an arm, what the tool said and changed, and what the probes saw.
+func (p *page) arm(a slo.Arm, v slo.Verdict, r slo.Record) {
+	p.line("### %s: %s\n", markdown(string(a), nameMax), state(v.Arms[a].State))
+	timeline := v.Arms[a].Timeline
+	for i, m := range timeline {
+		if i == momentsMax {
+			p.line("- … and %d more, see %s", len(timeline)-i, VerdictsFile)
+			break
+		}
 		if m.Detail == "" {
 			p.line("- `%+.1f s` %s", m.AtS, markdown(m.Name, nameMax))
 		} else {
 			p.line("- `%+.1f s` %s: %s", m.AtS, markdown(m.Name, nameMax), markdown(m.Detail, textShown))
 		}
 	}
-	if len(v.Timeline) > 0 {
+	if len(timeline) > 0 {
 		p.line("")
 	}
 	p.findings(r)
+	p.changes(a, v, r)
+	p.certificates(r)
 	p.probes(r)
 	p.phases(r)
 }
@@ -49,33 +56,15 @@ func (p *page) probes(r slo.Record) {
 	p.table(rows...)
 }
 
-// said is a finding without its evidence: the same one is printed again and again.
-type said struct {
-	severity            slo.Severity
-	kind, culprit, node string
-}
-
-// findings lists what the tool's detector said, each different finding once with its first evidence.
 func (p *page) findings(r slo.Record) {
-	times, first, order := map[said]int{}, map[said]slo.Event{}, []said{}
-	for _, e := range r.Events {
-		if e.Kind != slo.Finding || e.Finding == nil {
-			continue
-		}
-		s := said{e.Finding.Severity, e.Finding.Kind, e.Finding.Culprit, e.Finding.Node}
-		if times[s]++; times[s] == 1 {
-			first[s], order = e, append(order, s)
-		}
-	}
 	rows := [][]string{{"the tool said", "culprit", "node", "first", "times", "evidence"}}
-	for i, s := range order {
-		if i == findingsMax {
-			rows = append(rows, []string{fmt.Sprintf("… and %d more", len(order)-i), "", "", "", "", ""})
-			break
-		}
-		f := first[s].Finding
-		rows = append(rows, []string{markdown(string(s.severity)+" "+s.kind, nameMax), markdown(s.culprit, nameMax), or(markdown(s.node, nameMax), "–"),
-			fmt.Sprintf("%+.1f s", (first[s].At - origin(r)).Seconds()), strconv.Itoa(times[s]), or(markdown(f.Evidence, textShown), "–")})
+	list, more := findings(r)
+	for _, f := range list {
+		rows = append(rows, []string{markdown(string(f.severity)+" "+f.kind, nameMax), markdown(f.culprit, nameMax), or(markdown(f.node, nameMax), "–"),
+			at(f.first), strconv.Itoa(f.times), or(markdown(f.evidence, textShown), "–")})
+	}
+	if more > 0 {
+		rows = append(rows, []string{fmt.Sprintf("… and %d more", more), "", "", "", "", ""})
 	}
 	p.table(rows...)
 }

@@ -17,13 +17,22 @@ const (
 // plain makes a text from outside one bounded line without secrets and without characters that do not print, among them
 // those that change the direction of text.
 func plain(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
+	s = printable(redact.String(strings.ToValidUTF8(s, "?")))
+	return clipped(strings.Join(strings.Fields(s), " "), limit)
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, redact.String(strings.ToValidUTF8(s, "?")))
-	r := []rune(strings.Join(strings.Fields(s), " "))
+	}, s)
+}
+
+// clipped limits a text to a number of characters.
+func clipped(s string, limit int) string {
+	r := []rune(s)
 	if len(r) > limit {
 		r = append(r[:limit:limit], '…')
 	}

@@ -16,7 +16,7 @@ import (
 // lineMax is how long a line of events.jsonl may be, in bytes; textMax is how long one text in it may be, so that with
 // the worst escaping all of an event's texts still fit.
 const (
-	lineMax = 1 << 20
+	lineMax = 2 << 20
 	textMax = 16 << 10
 )
 
@@ -75,15 +75,24 @@ func (l *EventLog) Close() error {
 
 // bounded limits the texts of an event. The event that was passed in stays as it is.
 func bounded(e slo.Event) slo.Event {
-	for _, text := range []*string{&e.Name, &e.Error, &e.Detail} {
-		*text = cut(redact.String(*text))
-	}
+	texts := []*string{&e.Name, &e.Error, &e.Detail}
 	if e.Finding != nil {
 		f := *e.Finding
-		for _, text := range []*string{(*string)(&f.Severity), &f.Kind, &f.Culprit, &f.Node, &f.Evidence} {
-			*text = cut(redact.String(*text))
-		}
+		texts = append(texts, (*string)(&f.Severity), &f.Kind, &f.Culprit, &f.Node, &f.Evidence)
 		e.Finding = &f
+	}
+	if e.Change != nil {
+		c := *e.Change
+		texts = append(texts, (*string)(&c.Kind), &c.Node, &c.Object, &c.Diff)
+		e.Change = &c
+	}
+	if e.Certificate != nil {
+		c := *e.Certificate
+		texts = append(texts, &c.Subject, &c.Serial)
+		e.Certificate = &c
+	}
+	for _, text := range texts {
+		*text = cut(redact.String(*text))
 	}
 	return e
 }

@@ -16,6 +16,8 @@ import (
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"at_ns":1,"kind":"phase","name":"steady","ok":true}` + "\n" + `{"seq":2,"at_ns":-5,"kind":"probe","name":"api","took_ns":9,"ok":true,"detail":"status 502"}` + "\n{"))
 	f.Add([]byte(`{"seq":1,"kind":"finding","finding":{"severity":"critical"}}` + "\n"))
+	f.Add([]byte(`{"seq":1,"at_ns":-9223372036854775808,"kind":"phase","name":"inject","ok":true}` + "\n" + `{"seq":2,"at_ns":9223372036854775807,"kind":"probe","name":"api","took_ns":9223372036854775807,"ok":false}` + "\n"))
+	f.Add([]byte(`{"seq":1,"kind":"certificate","name":"x","ok":false}` + "\n" + `{"seq":2,"kind":"change","ok":true}` + "\n" + `{"seq":3,"kind":"snapshot","ok":true}` + "\n"))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		events, err := parseEvents(bytes.NewReader(text))
@@ -42,6 +44,7 @@ func FuzzEvents(f *testing.F) {
 		if !utf8.Valid(Markdown(r)) {
 			t.Fatal("the Markdown is not UTF-8")
 		}
+		wellFormed(t, html(t, r))
 	})
 }
 
@@ -61,7 +64,7 @@ func FuzzRecord(f *testing.F) {
 func FuzzVerdicts(f *testing.F) {
 	text, _ := json.Marshal(results(hostile).Verdicts)
 	f.Add(text)
-	f.Add([]byte(`[{"name":"x","verdict":"fail","reasons":["\u0000|<"],"arms":{"treated":{"timeline":[{"name":"a\nb"}]}}}]`))
+	f.Add([]byte(`[{"name":"x","verdict":"fail","reasons":["\u0000|<"],"changes":[{"arm":"treated","state":"odd","kind":"","object":"","diff":"` + "```" + `"}],"arms":{"treated":{"timeline":[{"name":"a\nb","at_s":1e308}]}}}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		verdicts, err := parseVerdicts(text)
 		if err != nil {
@@ -76,7 +79,10 @@ func FuzzVerdicts(f *testing.F) {
 		if err := xml.Unmarshal(junit, &got); err != nil || got.Tests != len(verdicts) {
 			t.Fatalf("%d of %d cases: %v\n%s", got.Tests, len(verdicts), err, junit)
 		}
-		Markdown(r)
+		wellFormed(t, html(t, r))
+		if len(Markdown(r)) > markdownMax {
+			t.Fatal("the Markdown is too long")
+		}
 	})
 }
 

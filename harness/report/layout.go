@@ -1,7 +1,7 @@
 // Package report keeps what a run leaves behind: events as they happen, records, verdicts, and what people and CI read.
 //
 //	out/RUN/SCENARIO/ARM/{events.jsonl,record.json,evidence/}
-//	out/RUN/{verdicts.json,timings.json,report.md,junit.xml,exit}
+//	out/RUN/{verdicts.json,timings.json,confusion.json,report.html,report.md,junit.xml,exit}
 //	out/latest -> RUN
 package report
 
@@ -18,15 +18,17 @@ import (
 
 // The names of files and directories in a run's directory and in an arm's.
 const (
-	LatestLink   = "latest" // beside the runs
-	VerdictsFile = "verdicts.json"
-	TimingsFile  = "timings.json"
-	MarkdownFile = "report.md"
-	JUnitFile    = "junit.xml"
-	ExitFile     = "exit"
-	EventsFile   = "events.jsonl"
-	RecordFile   = "record.json"
-	EvidenceDir  = "evidence"
+	LatestLink    = "latest" // beside the runs
+	VerdictsFile  = "verdicts.json"
+	TimingsFile   = "timings.json"
+	ConfusionFile = "confusion.json"
+	HTMLFile      = "report.html"
+	MarkdownFile  = "report.md"
+	JUnitFile     = "junit.xml"
+	ExitFile      = "exit"
+	EventsFile    = "events.jsonl"
+	RecordFile    = "record.json"
+	EvidenceDir   = "evidence"
 )
 
 // What a run leaves behind is for its owner alone.

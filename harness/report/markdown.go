@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -45,47 +44,56 @@ func (p *page) list(texts []string) {
 	}
 }
 
-// Markdown is the run for people: what a CI job shows on its summary page.
+// Markdown is the run for people: what a CI job shows on its summary page. It keeps to the size that GitHub takes, and says
+// what it leaves out.
 func Markdown(r Results) []byte {
-	p := &page{}
-	p.summary(r)
-	for _, v := range r.Verdicts {
-		p.scenario(v, r.Records[v.Name])
+	parts := []part{
+		compose("the summary", false, func(p *page) { p.summary(r) }),
+		compose("the confusion table", false, func(p *page) { p.confusion(Confuse(r.Verdicts, r.Records)) }),
 	}
-	p.timings(r.Timings)
-	return p.Bytes()
+	for _, v := range r.Verdicts {
+		arms := r.Records[v.Name]
+		parts = append(parts, compose(v.Name, false, func(p *page) { p.scenario(v, arms[slo.Treated].Spec) }))
+		for _, a := range armsOf(v.Arms) {
+			parts = append(parts, compose(v.Name+", arm "+string(a), true, func(p *page) { p.arm(a, v, arms[a]) }))
+		}
+	}
+	parts = append(parts, compose("the stages' times", true, func(p *page) { p.timings(r.Timings) }))
+	return fit(parts, markdownMax)
 }
 
 func (p *page) summary(r Results) {
-	count := map[slo.State]int{}
-	rows := [][]string{{"scenario", "verdict", "detect", "recover", "heal", "false alarms", "named"}}
+	rows := [][]string{{"scenario", "verdict", "detect", "recover", "heal", "false alarms", "vandalism", "named"}}
 	for _, v := range r.Verdicts {
-		count[v.Verdict]++
 		rows = append(rows, []string{
 			markdown(v.Name, nameMax), state(v.Verdict), measured(v.DetectS), measured(v.RecoverS), measured(v.HealS),
-			strconv.Itoa(v.FalseAlarms), or(markdown(v.Culprit, nameMax), "–"),
+			strconv.Itoa(v.FalseAlarms), vandalism(v, r.Records[v.Name]), or(markdown(v.Culprit, nameMax), "–"),
 		})
 	}
-	p.line("# nov30: %d scenarios, %d pass, %d fail, %d inconclusive\n", len(r.Verdicts), count[slo.Pass], count[slo.Fail],
-		len(r.Verdicts)-count[slo.Pass]-count[slo.Fail])
+	p.line("# nov30: %s\n", counted(r.Verdicts))
 	p.line("Run %s, tool %s, exit code %d (%s).\n", markdown(r.Run, nameMax), or(markdown(tool(r.Records), nameMax), "not named"), r.Exit, exitMeans(r.Exit))
-	p.table(rows...)
+	p.table(limited(rows)...)
 }
 
-func (p *page) scenario(v slo.Verdict, arms map[slo.Arm]slo.Record) {
+// counted says how many verdicts there are of each kind.
+func counted(verdicts []slo.Verdict) string {
+	count := map[slo.State]int{}
+	for _, v := range verdicts {
+		count[v.Verdict]++
+	}
+	return fmt.Sprintf("%d scenarios, %d pass, %d fail, %d inconclusive", len(verdicts), count[slo.Pass], count[slo.Fail],
+		len(verdicts)-count[slo.Pass]-count[slo.Fail])
+}
+
+func (p *page) scenario(v slo.Verdict, s slo.Spec) {
 	p.line("## %s: %s\n", markdown(v.Name, nameMax), state(v.Verdict))
-	p.line("%s\n", meaning(v, arms[slo.Treated].Spec))
+	p.line("%s\n", markdown(meaning(v, s), meaningMax))
 	p.list(reasons(v))
 	rows := [][]string{{"metric", "measured", "bound", "ok"}}
 	for _, o := range v.Objectives {
 		rows = append(rows, []string{markdown(string(o.Metric), nameMax), measured(o.MeasuredS), "≤ " + number(o.MaxS) + " s", yes(o.OK)})
 	}
 	p.table(rows...)
-	for _, a := range []slo.Arm{slo.Untreated, slo.Treated, slo.Sham} {
-		if av, ok := v.Arms[a]; ok {
-			p.arm(a, av, arms[a])
-		}
-	}
 }
 
 func (p *page) timings(timings []Timing) {
@@ -111,74 +119,4 @@ func (p *page) timings(timings []Timing) {
 		rows = append(rows, []string{markdown(t.Name, nameMax), fmt.Sprintf("%.1f s", t.Seconds), base, diff})
 	}
 	p.table(rows...)
-}
-
-// meaning says in one line what the numbers of a verdict mean.
-func meaning(v slo.Verdict, s slo.Spec) string {
-	name := markdown(v.Culprit, nameMax)
-	switch {
-	case v.Verdict == slo.Fail:
-		return "The fault did what it must; the tool did not."
-	case v.Verdict != slo.Pass:
-		return "Nothing is said about the tool: the experiment did not show what it must show before a tool can be judged."
-	case v.DetectS == nil || v.RecoverS == nil:
-		return "There was nothing to find, and the tool kept still."
-	case s.Expect.Kind == slo.Outage || s.Expect.Kind == slo.ExpectHeals:
-		return fmt.Sprintf("The tool first named %s; %s after the first probe turned red it had named the culprit, after %s every "+
-			"probe was green again, and they stayed green through the soak.", name, measured(v.DetectS), measured(v.RecoverS))
-	}
-	return fmt.Sprintf("The tool first named %s; %s after the injection it had named the culprit, and it repaired it before any probe "+
-		"turned red.", name, measured(v.DetectS))
-}
-
-func state(s slo.State) string {
-	switch s {
-	case slo.Pass, slo.Fail, slo.Inconclusive:
-		return "**" + string(s) + "**"
-	}
-	return "**unknown**"
-}
-
-func exitMeans(code int) string {
-	if text, ok := map[int]string{
-		slo.ExitPass: "pass", slo.ExitFail: "a verdict is fail", slo.ExitInconclusive: "inconclusive",
-		slo.ExitInfrastructure: "the experiment could not be run", slo.ExitRevertIncomplete: "a revert is incomplete",
-		slo.ExitUsage: "usage", slo.ExitInterrupted: "interrupted",
-	}[code]; ok {
-		return text
-	}
-	return "unknown"
-}
-
-// tool is the tool that the records name.
-func tool(records Records) string {
-	for _, name := range slices.Sorted(maps.Keys(records)) {
-		if t := records[name][slo.Treated].Tool; t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
-func measured(s *float64) string {
-	if s == nil {
-		return "not measured"
-	}
-	return number(*s) + " s"
-}
-
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-func yes(ok bool) string {
-	if ok {
-		return "yes"
-	}
-	return "**no**"
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,14 +36,30 @@ func Write(runDir string, r Results) error {
 	if r.Timings == nil {
 		r.Timings = []Timing{}
 	}
-	junit, err := JUnit(r)
-	return errors.Join(err,
+	r.Records = withBroken(runDir, r)
+	return errors.Join(
 		writeJSON(filepath.Join(runDir, VerdictsFile), r.Verdicts),
 		writeJSON(filepath.Join(runDir, TimingsFile), r.Timings),
-		replace(filepath.Join(runDir, MarkdownFile), Markdown(r)),
-		replace(filepath.Join(runDir, JUnitFile), junit),
 		replace(filepath.Join(runDir, ExitFile), []byte(strconv.Itoa(r.Exit)+"\n")),
+		render(runDir, r),
 	)
+}
+
+// withBroken adds the arms that were broken off: their records are on disk only. One that cannot be read is left out here,
+// its verdict says what happened.
+func withBroken(runDir string, r Results) Records {
+	all := Records{}
+	for _, v := range r.Verdicts {
+		arms := map[slo.Arm]slo.Record{}
+		if checkName("scenario", v.Name) == nil {
+			if read, err := ReadScenario(runDir, v.Name); err == nil {
+				maps.Copy(arms, read)
+			}
+		}
+		maps.Copy(arms, r.Records[v.Name])
+		all[v.Name] = arms
+	}
+	return all
 }
 
 func writeJSON(path string, v any) error {

@@ -22,6 +22,7 @@ func TestTheMeaningSaysWhatThePassWas(t *testing.T) {
 		{pass, effect(slo.ExpectHeals), "every probe was green again"},
 		{pass, effect(slo.ExpectWarn), "before any probe turned red"},
 		{slo.Verdict{Verdict: slo.Pass}, effect(slo.ExpectNone), "nothing to find"},
+		{slo.Verdict{Verdict: slo.Pass, DetectS: &took}, slo.Spec{Expect: slo.Effect{Kind: slo.Outage}, DetectOnly: true}, "not asked to repair"},
 		{slo.Verdict{Verdict: slo.Fail, DetectS: &took, RecoverS: &took}, effect(slo.Outage), "the tool did not"},
 		{slo.Verdict{Verdict: "odd", DetectS: &took, RecoverS: &took}, effect(slo.Outage), "Nothing is said"},
 	} {
