@@ -84,16 +84,23 @@ func (k *Kind) Address(ctx context.Context, node string) (netip.Addr, error) {
 	if _, err := Find(k, node); err != nil {
 		return netip.Addr{}, err
 	}
-	out, err := k.provider.Engine.Run(ctx, nil, "inspect", "--format",
-		fmt.Sprintf("{{(index .NetworkSettings.Networks %q).IPAddress}}", k.Network()), node)
+	text, err := k.addressText(ctx, node)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	addr, err := netip.ParseAddr(strings.TrimSpace(string(out)))
+	addr, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("node %s has no address on network %s: is it running?", node, k.Network())
 	}
 	return addr, nil
+}
+
+// addressText is empty for a node that is off. A container that is not on the cluster's network is an error: the template
+// has nothing to take an address of.
+func (k *Kind) addressText(ctx context.Context, node string) (string, error) {
+	out, err := k.provider.Engine.Run(ctx, nil, "inspect", "--format",
+		fmt.Sprintf("{{(index .NetworkSettings.Networks %q).IPAddress}}", k.Network()), node)
+	return strings.TrimSpace(string(out)), err
 }
 
 // StopNode powers a node off the clean way; systemd in it gets 20 s.

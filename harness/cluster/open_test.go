@@ -16,7 +16,7 @@ import (
 // engineOfOurs is what an engine with the cluster nov30-a answers, by the start of the command. A test spoils one answer.
 func engineOfOurs() map[string]string {
 	return map[string]string{
-		"network inspect": "echo run1",
+		"network inspect": "echo run1 home1",
 		"ps":              "echo 'nov30-a-worker worker'; echo 'nov30-a-control-plane control-plane'",
 		"inspect":         "echo 172.18.0.2",
 		"port":            "echo 127.0.0.1:40001",

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"math/rand"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -20,11 +23,14 @@ const (
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// wrap breaks a text into lines as base64(1) does.
-func wrap(s, indent string) string {
+// wrap breaks a text into short lines, wrap64 as openssl does.
+func wrap(s, indent string) string   { return wrapAt(20, s, indent) }
+func wrap64(s, indent string) string { return wrapAt(64, s, indent) }
+
+func wrapAt(at int, s, indent string) string {
 	var lines []string
-	for len(s) > 20 {
-		lines, s = append(lines, s[:20]), s[20:]
+	for len(s) > at {
+		lines, s = append(lines, s[:at]), s[at:]
 	}
 	return strings.Join(append(lines, s), "\n"+indent)
 }
@@ -52,6 +58,44 @@ var secrets = map[string]string{
 	"bootstrap tokens":        "x.abcdef.0123456789canary,bcdefa.0123456789canary.y",
 	"openssl, TLS 1.2":        "    Session-ID: 0CA4A47\n    Session-ID-ctx: 0CA4A47\n    Master-Key: 0CA4A47",
 	"openssl, TLS 1.3":        "    Resumption PSK: 0CA4A47",
+	"PEM, OpenPGP":            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + body + "-----END PGP PRIVATE KEY BLOCK-----",
+	"PEM in a URL":            url.QueryEscape(key),
+	"PEM in a URL's path":     url.PathEscape(key),
+	"PEM in JSON in JSON":     strings.ReplaceAll(key, "\n", `\\n`),
+	"PEM, dashes escaped":     strings.ReplaceAll(strings.ReplaceAll(key, "\n", `\n`), "-", `\u002d`),
+	"a key without its lines": body,
+	"a key in PKCS 8":         "MIIEvQIBADANBgkqhkiG9w0BcanaryAQEFAASCBKcwggSj",
+	"an EC key":               "MHcCAQEEIAWihoz8zcanaryXO6XOuWYExghV9G4dtwJVvoAoGCCqGSM49",
+	"an EC key in PKCS 8":     "MIGHAgEAMBMGByqGSM49AgEGCCcanaryqGSM49AwEHBG0wawIB",
+	"an Ed25519 key":          "MC4CAQAwBQYDK2VwBCIEIcanaryJcQ2nW9i",
+	"a kubeconfig's token":    "users:\n- user:\n    token: canary0123456789ABC",
+	"a token in JSON":         `{"user":{"token":"canary0123456789ABC"}}`,
+	"a token escaped":         `{\"user\":{\"token\":\"canary0123456789ABC\"}}`,
+	"a header with a token":   "X-Auth-Token: canary0123456789ABC",
+	"a token in a URL":        "GET /x?access_token=canary0123456789ABC&y=1",
+	"a token in a variable":   "export GITHUB_TOKEN='canary0123456789ABC'",
+	"a password":              "    password: canary",
+	"a password in JSON":      `{"password":"canary","user":"x"}`,
+	"a password in a URL":     "https://admin:canary@127.0.0.1:6443/x",
+	"an old password":         "mysql --passwd=canary",
+	"a passphrase":            "PASSPHRASE=canary",
+	"Basic":                   "Authorization: Basic canary0123",
+	"Basic in Go's headers":   `map[Authorization:[Basic canary0123] Accept:[x]]`,
+	"Basic in JSON":           `{"Authorization":["Basic canary0123"]}`,
+	"Bearer in a URL":         "Authorization%3A%20Bearer%20canarycanary",
+	"a client's secret":       "client_secret=canary-0123-4567",
+	"a key for Secrets":       "  - name: key1\n    secret: canary0123456789ABCDEFGHIJ=",
+	"a bootstrap token's":     "  token-secret: canary0123456789ABCDEFGH",
+	"a key to an API":         "apiKey: canary0123456789ABC",
+	"a cloud's key":           "aws_secret_access_key = canary0123456789/ABC",
+	"kubeadm's key":           "kubeadm join x:6443 --certificate-key 0ca4a47000000000000000000000000000000000000000000000000000000000",
+	"sk":                      "key sk-proj-canary0123456789ABCDEFGH",
+	"sk with parts":           "sk-ant-api03-canary0123456789ABCDEFGH",
+	"GitHub's":                "ghp_canary0123456789ABCDEFGHIJKLMNOPQR",
+	"GitLab's":                "glpat-canary0123456789ABCDEF",
+	"Slack's":                 "xoxb-123456789012-canary",
+	"age's":                   "AGE-SECRET-KEY-1CANARY0123456789ABCDEFGHIJ",
+	"JWT in base64":           "data: ZXlKaGJHY2lPaUcanary",
 }
 
 // tail is the end of a text's last line.
@@ -78,6 +122,12 @@ func TestSecretsAreTakenOutAndWhatIsAroundThemStays(t *testing.T) {
 		"wrapped and indented":     "key: |\n    " + wrap(b64(key), "    "),
 		"PEM in base64, cut short": b64(key)[:101],
 		"base64 of who knows what": "LS0tLS1CRUdJTiCANARY",
+		"base64 behind a comment":  b64("# of etcd\n" + key),
+		"base64 behind one byte":   b64("\n" + key),
+		"the second byte wrapped":  "key: |\n    " + wrap64(b64(" "+cert+key), "    "),
+		"a kubeconfig in base64":   b64("users:\n- user:\n    client-key-data: " + b64(key)),
+		"PEM in base64 twice":      b64(b64(key)),
+		"PEM in bytes":             "ClientKeyData:" + strings.Trim(fmt.Sprint([]byte(key)), "[]"),
 	}
 	tails := map[string][]string{}
 	for name, text := range all {
@@ -92,6 +142,9 @@ func TestSecretsAreTakenOutAndWhatIsAroundThemStays(t *testing.T) {
 			t.Fatalf("%s: nothing to find in %q", name, text)
 		}
 		got := String("before: " + text)
+		if again := String(got); again != got {
+			t.Errorf("%s: %q became %q the second time", name, got, again)
+		}
 		if leaks(got) || !strings.HasPrefix(got, "before: ") || !strings.Contains(got, Removed) {
 			t.Errorf("%s: %q became %q", name, text, got)
 		}
@@ -112,6 +165,11 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		"", plain, cert, "certificate-authority-data: " + b64(cert) + "\n    server: https://x:6443",
 		"client-certificate-data: " + b64(cert), "wrapped: " + wrap(b64(cert), "") + "\n", "a PRIVATE KEY is missing", "Bearer of news",
 		"kubernetes.io/service-account-token", "a.b.c", "abcdefg.0123456789abcdef", "abcdef.0123456789abcdefg", "k8s.gcr.io/pause", "Session-ID:",
+		`secret="kube-system/bootstrap-signer" type="*v1.Secret"`, "secretName: etcd-certs-of-the-site", "tokenFile: /var/run/secrets/kubernetes.io/token",
+		"--tls-private-key-file=/etc/kubernetes/pki/apiserver.key", "private-key: /etc/kubernetes/pki/apiserver.key", "automountServiceAccountToken: false",
+		"token:\n  audience: x", "basic authentication is switched off", "--authorization-mode=Node,RBAC", "registry.k8s.io/pause@sha256:" + strings.Repeat("0a", 32),
+		"task-0123456789abcdef0123456789", "disk_0123456789abcdef0123456789", "https://[::1]:2379,https://admin@x", "http://127.0.0.1:8080/path@x",
+		b64(plain), "MIIDazCCAlOgAwIBAgIUB", "the private key unfortunately is missing", "45 45 45 45 45", "passwd: files systemd", "certificate key: none",
 		"abcdef.0123456789abcde", "ABCDEF.0123456789abcdef", strings.Repeat(".", 100),
 	} {
 		if got := String(text); got != text {
@@ -204,6 +262,9 @@ var errFull = errors.New("full")
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
+// keyLine is a line at the beginning or the end of a key.
+var keyLine = regexp.MustCompile(`-----(BEGIN|END) [A-Z0-9 ]{0,100}PRIVATE KEY-----`)
+
 // FuzzBytes checks that no private key's first line is left, that a stream gives the same, and that the text is not changed.
 func FuzzBytes(f *testing.F) {
 	for _, text := range secrets {
@@ -215,7 +276,10 @@ func FuzzBytes(f *testing.F) {
 		if !bytes.Equal(before, text) {
 			t.Fatal("the text was changed")
 		}
-		if !bytes.Contains(text, []byte(Removed)) && marker.Match(got) && !bytes.Contains(got, []byte("LS0t")) {
+		if again := Bytes(got); !bytes.Contains(text, []byte("secret removed")) && !bytes.Equal(again, got) {
+			t.Fatalf("%q became %q the second time", got, again)
+		}
+		if !bytes.Contains(text, []byte(Removed)) && keyLine.Match(got) && !bytes.Contains(got, []byte("LS0t")) {
 			t.Fatalf("%q became %q", text, got)
 		}
 		var stream bytes.Buffer
