@@ -9,5 +9,9 @@ func All() []experiment.Scenario {
 		etcdCertsExpired,
 		etcdCertsExpiredLatent,
 		etcdCertsExpiredRebooted,
+		etcdCertsEndTomorrow,
+		etcdCAResigned,
+		apiSlow,
+		apiServerGone,
 	}
 }

@@ -10,6 +10,11 @@ import (
 	"github.com/nov30/nov30/harness/slo"
 )
 
+// etcdServing is what a repair of etcd must have renewed: all three certificates, on disk and as they are served. One of them
+// alone brings the API back too, until the others are asked for (T10, T11).
+var etcdServing = []string{"/etc/kubernetes/pki/etcd/server.crt", "/etc/kubernetes/pki/etcd/peer.crt",
+	"/etc/kubernetes/pki/etcd/healthcheck-client.crt", "served 2379", "served 2380"}
+
 // etcdCertsExpired is the first cause of the night as it struck: etcd's certificates are over and nothing holds on to an
 // old connection any more.
 var etcdCertsExpired = experiment.Scenario{
@@ -29,6 +34,7 @@ var etcdCertsExpired = experiment.Scenario{
 		{Metric: slo.Recover, Max: 60 * time.Second},
 	},
 	Timeout: 2 * time.Minute,
+	Renewed: etcdServing,
 }
 
 // etcdCertsExpiredLatent is what a monitoring that reuses its connections does not see: everything is expired and
@@ -48,6 +54,7 @@ var etcdCertsExpiredLatent = experiment.Scenario{
 		{Metric: slo.Heal, Max: 20 * time.Second},
 	},
 	Timeout: 2 * time.Minute,
+	Renewed: etcdServing,
 }
 
 // etcdCertsExpiredRebooted is the first repair of the night, which made things worse: operators restart a machine while
@@ -70,4 +77,5 @@ var etcdCertsExpiredRebooted = experiment.Scenario{
 		{Metric: slo.Recover, Max: 2 * time.Minute},
 	},
 	Timeout: 3 * time.Minute,
+	Renewed: etcdServing,
 }

@@ -118,6 +118,11 @@ func (m *master) fault(cut bool) ExpireEtcdCerts {
 
 // impatient is the fault on a clock whose waiting runs out at once.
 func (m *master) impatient(t *testing.T, cut bool) ExpireEtcdCerts {
+	return ExpireEtcdCerts{Cut: cut, Clock: running(t)}
+}
+
+// running is a clock of the night that nobody can wait for: all waiting runs out at once.
+func running(t *testing.T) clockwork.Clock {
 	clock := clockwork.NewFakeClockAt(night)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -128,7 +133,7 @@ func (m *master) impatient(t *testing.T, cut bool) ExpireEtcdCerts {
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	return ExpireEtcdCerts{Cut: cut, Clock: clock}
+	return clock
 }
 
 // assertSecret looks for key material in everything that a fault says.

@@ -22,7 +22,7 @@ var ErrNoProcess = errors.New("no such process")
 // server, which would try again for minutes, is killed inside the node. With etcd's certificates expired it never comes
 // back: `Error creating leases: error creating storage factory: context deadline exceeded`.
 func endLatentPhase(ctx context.Context, clock clockwork.Clock, n cluster.Node) error {
-	apiservers, err := processes(ctx, n, "kube-apiserver")
+	apiservers, err := processes(ctx, n, apiServer)
 	if err != nil {
 		return err
 	}
@@ -33,17 +33,16 @@ func endLatentPhase(ctx context.Context, clock clockwork.Clock, n cluster.Node) 
 	if found == 0 {
 		return fmt.Errorf("%s: %w on ports %s, %s", n.Name(), ErrNothingCut, etcdClientPort, etcdPeerPort)
 	}
-	return kill(ctx, clock, n, "kube-apiserver", apiservers)
+	return kill(ctx, clock, n, apiServer, apiservers)
 }
 
 // findScript prints no process as nothing, where pgrep exits 1; any other failure stays one.
 const findScript = `pgrep -f "$1" || [ $? -eq 1 ]`
 
-// processes lists the ids of the processes whose command line begins with the program, with or without a directory; none
-// is ErrNoProcess. The short name (comm) would not do: the program may be a link to one that answers to many names. The
-// containers' processes are visible in the node's PID namespace, and nothing outside of it is.
+// processes lists the ids of the processes of a program; none is ErrNoProcess. The containers' processes are visible in
+// the node's PID namespace, and nothing outside of it is.
 func processes(ctx context.Context, n cluster.Node, program string) ([]string, error) {
-	out, err := nodeop.Script(ctx, n, nil, "find processes", findScript, `^([^ ]*/)?`+program+`( |$)`)
+	out, err := nodeop.Script(ctx, n, nil, "find processes", findScript, nodeop.CommandLine(program))
 	if err != nil {
 		return nil, err
 	}

@@ -26,3 +26,13 @@ func APIServerRefusesExpiredEtcd() Symptom {
 		Pattern: `authentication handshake failed.*` + expiredText,
 	}
 }
+
+// KubeletMissesAPIServer is kubelet's log telling that the API server's mirror pod, whose manifest is gone, cannot be
+// deleted because the API does not answer. At its default verbosity kubelet says nothing of the removal itself.
+func KubeletMissesAPIServer() Symptom {
+	return Symptom{
+		Name: "kubelet-misses-apiserver", Node: cluster.ControlPlane,
+		Command: []string{"journalctl", "--unit=kubelet", "--no-pager", "--output=short-precise"},
+		Pattern: `"Failed deleting a mirror pod".*connection refused.*pod="kube-system/` + apiServer + `-`,
+	}
+}

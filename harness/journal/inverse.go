@@ -26,6 +26,9 @@ func (i Inverse) file() nodeop.File {
 
 // String names the inverse without its preimage, which may hold keys; it serves %v and %+v too.
 func (i Inverse) String() string {
+	if i.Unit != "" {
+		return fmt.Sprintf("%s %s:%s", i.Op, i.Node, i.Unit)
+	}
 	if i.Path == "" {
 		return fmt.Sprintf("%s %s", i.Op, i.Node)
 	}
@@ -40,11 +43,11 @@ func (i Inverse) LogValue() slog.Value { return slog.StringValue(i.String()) }
 
 // target is what an inverse restores: of two inverses with the same target the older one leaves the older state.
 type target struct {
-	op         Op
-	node, path string
+	op               Op
+	node, path, unit string
 }
 
-func (i Inverse) target() target { return target{i.Op, i.Node, i.Path} }
+func (i Inverse) target() target { return target{i.Op, i.Node, i.Path, i.Unit} }
 
 func (i Inverse) check() error {
 	op, err := lookup(i.Op)

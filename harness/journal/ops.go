@@ -10,8 +10,8 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
-	"github.com/nov30/nov30/harness/node"
 	"github.com/nov30/nov30/harness/journal/nodeop"
+	"github.com/nov30/nov30/harness/node"
 )
 
 // operation is how an Op is applied, proven and, when that fails, done by hand. Applying twice must be the same as once.
@@ -36,6 +36,7 @@ func operations() map[Op]operation {
 	return map[Op]operation{
 		RestoreFile: {30 * time.Second, checkFile, applyRestoreFile, verifyRestoreFile, restoreFileByHand},
 		StartNode:   {nodeop.BootLimit + 30*time.Second, checkNodeOnly, applyStartNode, verifyStartNode, startNodeByHand},
+		StopUnit:    {stopUnitLimit + 30*time.Second, checkUnit, applyStopUnit, verifyStopUnit, stopUnitByHand},
 	}
 }
 
@@ -50,10 +51,19 @@ func lookup(op Op) (operation, error) {
 	return o, nil
 }
 
+// An inverse must not promise what its operation does not do.
+var (
+	errCarriesFile = errors.New("carries a file, which it would not restore")
+	errCarriesUnit = errors.New("carries a unit, which it would not stop")
+)
+
 // errSuperseded is a change that is there no more because somebody has made another one since.
 var errSuperseded = errors.New("changed by somebody else since")
 
 func checkFile(i Inverse) error {
+	if i.Unit != "" || i.Program != "" {
+		return errCarriesUnit
+	}
 	if i.Written != "" && !isSHA256(i.Written) {
 		return fmt.Errorf("%s: what was written is not named by a hex SHA-256", i.Path)
 	}
@@ -99,7 +109,10 @@ func restoreFileByHand(journal string, seq uint64, i Inverse) string {
 
 func checkNodeOnly(i Inverse) error {
 	if i.Path != "" || i.Absent || len(i.Preimage) > 0 {
-		return errors.New("carries a file, which it would not restore")
+		return errCarriesFile
+	}
+	if i.Unit != "" || i.Program != "" {
+		return errCarriesUnit
 	}
 	return nil
 }

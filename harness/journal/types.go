@@ -11,6 +11,7 @@ type Op string
 const (
 	RestoreFile Op = "restore-file" // write Preimage to Path with Mode and owner; Absent: remove Path; see Written
 	StartNode   Op = "start-node"   // power the node on
+	StopUnit    Op = "stop-unit"    // stop Unit, a transient unit of systemd's, and continue the processes of Program
 )
 
 // Inverse undoes one change. It is data, never a closure: another process, later, must be able to apply it, twice.
@@ -27,6 +28,8 @@ type Inverse struct {
 	Mode    fs.FileMode `json:"mode,omitempty"`
 	UID     int         `json:"uid,omitempty"`
 	GID     int         `json:"gid,omitempty"`
+	Unit    string      `json:"unit,omitempty"`    // with its suffix, such as nov30-slow.service
+	Program string      `json:"program,omitempty"` // as its processes' command lines begin, without a directory
 }
 
 // Journal is where a fault writes its inverses. Append returns only when the inverse is on disk; a fault that gets an

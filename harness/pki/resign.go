@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -40,7 +41,7 @@ func Resign(leafPEM, caCertPEM, caKeyPEM []byte, notBefore, notAfter time.Time) 
 		NotBefore:       notBefore,
 		NotAfter:        notAfter,
 		ExtraExtensions: ownExtensions(leaf[0]),
-		AuthorityKeyId:  ca.SubjectKeyId,
+		AuthorityKeyId:  issuerKeyID(leaf[0], ca),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca, leaf[0].PublicKey, key)
 	if err != nil {
@@ -63,6 +64,14 @@ func ownExtensions(leaf *x509.Certificate) []pkix.Extension {
 		}
 	}
 	return own
+}
+
+// issuerKeyID names the key of the issuer. A certificate that is its own issuer keeps what it had, which mostly is nothing.
+func issuerKeyID(leaf, ca *x509.Certificate) []byte {
+	if bytes.Equal(leaf.RawSubject, ca.RawSubject) {
+		return leaf.AuthorityKeyId
+	}
+	return ca.SubjectKeyId
 }
 
 func parseCA(certPEM, keyPEM []byte) (*x509.Certificate, crypto.Signer, error) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
-	"github.com/nov30/nov30/harness/node"
 	"github.com/nov30/nov30/harness/journal/await"
+	"github.com/nov30/nov30/harness/node"
 )
 
 // BootLimit is how long a node may take until systemd in it has booted. The hardest machine tried took 9 s.

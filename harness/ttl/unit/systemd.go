@@ -6,9 +6,9 @@ import (
 )
 
 // Timer is the text of the timer unit. OnActiveSec= counts from the timer's activation on CLOCK_MONOTONIC: setting the
-// wall clock neither fires nor delays it (systemd.timer(5): monotonic timers "are independent of wall-clock time and
-// timezone changes"). It is enabled, so that after a restart of the node it counts anew. The default accuracy would be
-// a minute.
+// wall clock neither fires nor delays it (systemd.timer(5): "These are monotonic timers, independent of wall-clock time
+// and timezones."; in systemd's src/core/timer.c, timer_enter_waiting). It is enabled, so that after a restart of the node it
+// counts anew. The default accuracy would be a minute.
 func Timer(after time.Duration) string {
 	return fmt.Sprintf(`[Unit]
 Description=Time limit of nov30's changes to this node

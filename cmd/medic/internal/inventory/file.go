@@ -10,12 +10,12 @@ import (
 	"github.com/nov30/nov30/cmd/medic/internal/finding"
 )
 
-// File is one certificate file or kubeconfig of a node.
+// File is one certificate file, kubeconfig or static pod's manifest of a node.
 type File struct {
 	Path    string
 	Culprit string              // whose it is; for a file that kubeadm does not know, its path without /etc/kubernetes
 	Known   bool                // kubeadm or the kubelet writes a file of this name
-	Certs   []*x509.Certificate // the leaf first; empty for a kubeconfig that names another file
+	Certs   []*x509.Certificate // the leaf first; empty for a manifest, and for a kubeconfig that names another file
 	Problem string              // why a certificate could not be read; empty: nothing is wrong with the file
 }
 
@@ -49,10 +49,14 @@ var kubeconfigs = map[string]string{
 }
 
 const (
-	confDir    = "/etc/kubernetes/"
-	pkiDir     = confDir + "pki/"
-	kubeletDir = "/var/lib/kubelet/pki/"
+	confDir     = "/etc/kubernetes/"
+	pkiDir      = confDir + "pki/"
+	manifestDir = confDir + "manifests/"
+	kubeletDir  = "/var/lib/kubelet/pki/"
 )
+
+// APIServerManifest is where the kubelet of a control plane finds its apiserver.
+const APIServerManifest = manifestDir + "kube-apiserver.yaml"
 
 // owner tells whose file it is.
 func owner(node, file string) (culprit string, known bool) {
@@ -93,6 +97,19 @@ func Authority(culprit string) string {
 // IsAuthority tells whether the culprit is itself an authority.
 func IsAuthority(culprit string) bool {
 	return culprit == finding.CA || culprit == finding.EtcdCA || culprit == finding.FrontProxyCA
+}
+
+// LacksAPIServer tells whether the apiserver's manifest is missing where other static pods have theirs: its kubelet then
+// runs none, and waiting brings none back.
+func LacksAPIServer(fs []File) bool {
+	others := false
+	for _, f := range fs {
+		if f.Path == APIServerManifest {
+			return false
+		}
+		others = others || strings.HasPrefix(f.Path, manifestDir)
+	}
+	return others
 }
 
 // Find returns the first file of a culprit that holds a certificate.

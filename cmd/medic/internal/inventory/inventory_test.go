@@ -78,6 +78,35 @@ func TestInventoryLeavesEveryPrivateKeyInTheNode(t *testing.T) {
 	}
 }
 
+func TestOfAManifestOnlyItsPresenceLeavesTheNode(t *testing.T) {
+	c := testcluster.New(t)
+	secret := append([]byte("env: SECRETSECRET\nclient-certificate-data: SECRET\n"), c.CA.CertPEM...)
+	c.Write(testcluster.ControlPlane, inventory.APIServerManifest, secret)
+	before := read(t, c, testcluster.ControlPlane)
+	if bytes.Contains(before, []byte("SECRET")) {
+		t.Errorf("a manifest's content left the node:\n%s", before)
+	}
+	files, err := inventory.Parse("cp", before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Path == inventory.APIServerManifest && (len(f.Certs) > 0 || f.Problem != "") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if inventory.LacksAPIServer(files) {
+		t.Error("the manifest that is there is missed")
+	}
+	c.Remove(testcluster.ControlPlane, inventory.APIServerManifest)
+	if files, err = inventory.Parse("cp", read(t, c, testcluster.ControlPlane)); err != nil || !inventory.LacksAPIServer(files) {
+		t.Errorf("%v: the manifest that is gone is not missed", err)
+	}
+	if files, err = inventory.Parse("w", read(t, c, testcluster.Worker)); err != nil || inventory.LacksAPIServer(files) {
+		t.Errorf("%v: a worker, which has no static pods, misses an apiserver", err)
+	}
+}
+
 func TestInventoryFollowsAKubeconfigToItsCertificate(t *testing.T) {
 	c := testcluster.New(t)
 	p := c.CA.Issue(t, "x", c.Valid())
@@ -119,6 +148,7 @@ func TestParseSaysWhyAFileHoldsNoCertificate(t *testing.T) {
 		"@file /etc/kubernetes/admin.conf\n@data !!!\n@end\n":      "not base64",
 		"@file /etc/kubernetes/admin.conf\n@data QUJD\n@end\n":     "it holds no certificate",
 		"@file /etc/kubernetes/kubelet.conf\n@ref /x.pem\n@end\n":  "",
+		"@file /etc/kubernetes/manifests/etcd.yaml\n@end\n":        "",
 		"@file /etc/kubernetes/bootstrap-kubelet.conf\n@end\nmore": "",
 	} {
 		files, err := inventory.Parse("n", []byte(text))

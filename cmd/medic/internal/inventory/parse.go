@@ -77,7 +77,7 @@ func (p *parser) close() {
 		return
 	}
 	f := &p.files[len(p.files)-1]
-	kubeconfig := strings.HasSuffix(f.Path, ".conf")
+	optional := strings.HasSuffix(f.Path, ".conf") || strings.HasPrefix(f.Path, manifestDir)
 	text := append([]byte(p.pem.String()), p.data...)
 	certs, err := Certificates(text)
 	f.Certs = certs
@@ -86,7 +86,7 @@ func (p *parser) close() {
 		f.Problem = p.bad
 	case err != nil:
 		f.Problem = err.Error()
-	case len(certs) == 0 && (!kubeconfig || len(p.data) > 0):
+	case len(certs) == 0 && (!optional || len(p.data) > 0):
 		f.Problem = "it holds no certificate"
 	}
 	p.pem.Reset()

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/nov30/nov30/cmd/medic/internal/finding"
+	"github.com/nov30/nov30/cmd/medic/internal/inventory"
 	"github.com/nov30/nov30/cmd/medic/internal/kubeapi"
 	"github.com/nov30/nov30/cmd/medic/internal/look"
 	"github.com/nov30/nov30/cmd/medic/internal/netreason"
+	"github.com/nov30/nov30/cmd/medic/internal/target"
 )
 
 // apiView is what the newest look at the API means.
@@ -18,8 +21,10 @@ type apiView struct {
 	blind   []string
 }
 
-// apiState reads the outcome of a look at the API. Silence and 5xx are down; an API that refuses the bastion is not.
-func apiState(r look.Result[kubeapi.Status]) apiView {
+// apiState reads the outcome of a look at the API. Silence and 5xx are down; an API that refuses the bastion is not. Where
+// nothing is left to serve it, its silence is no restart, and is told at once.
+func apiState(s look.Snapshot) apiView {
+	r := s.API
 	if !r.Known() {
 		return apiView{blind: []string{"the API: no look has ended yet"}}
 	}
@@ -39,7 +44,12 @@ func apiState(r look.Result[kubeapi.Status]) apiView {
 	}
 	if v.failing != "" {
 		f := finding.Finding{Severity: finding.Critical, Kind: finding.APIDown, Culprit: finding.API, Evidence: v.failing}
-		v.facts = append(v.facts, fact{f, silence})
+		if stopped := withoutAPIServer(s); stopped != "" {
+			f.Evidence += "; " + stopped
+			v.facts = append(v.facts, fact{f, 0})
+		} else {
+			v.facts = append(v.facts, fact{f, silence})
+		}
 		if netreason.UnknownAuthority(r.Err) {
 			v.facts = append(v.facts, fact{finding.Finding{Severity: finding.Critical, Kind: finding.CertUntrusted, Culprit: finding.CA,
 				Evidence: "what the API serves is not signed by the authority that the bastion's kubeconfig pins"}, silence})
@@ -49,4 +59,22 @@ func apiState(r look.Result[kubeapi.Status]) apiView {
 		v.blind = append(v.blind, "the node leases: "+r.Value.LeaseErr.Error())
 	}
 	return v
+}
+
+// withoutAPIServer says that no control plane has an apiserver to run; empty: one has, or it is not known.
+func withoutAPIServer(s look.Snapshot) string {
+	var names []string
+	for _, n := range s.Nodes {
+		if n.Node.Role != target.ControlPlane {
+			continue
+		}
+		if n.Files.Err != nil || !inventory.LacksAPIServer(n.Files.Value) {
+			return ""
+		}
+		names = append(names, n.Node.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("there is no %s on %s", inventory.APIServerManifest, strings.Join(names, ", "))
 }

@@ -69,7 +69,7 @@ type doubt struct {
 // Round judges one snapshot.
 func (j *Judge) Round(s look.Snapshot) Verdict {
 	now := j.clock.Now()
-	api := apiState(s.API)
+	api := apiState(s)
 	var facts []fact
 	var blind []string
 	for _, n := range s.Nodes {

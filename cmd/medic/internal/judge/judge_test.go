@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nov30/nov30/cmd/medic/internal/finding"
+	"github.com/nov30/nov30/cmd/medic/internal/inventory"
 	"github.com/nov30/nov30/cmd/medic/internal/judge"
 	"github.com/nov30/nov30/cmd/medic/internal/kubeapi"
 	"github.com/nov30/nov30/cmd/medic/internal/look"
@@ -177,6 +178,58 @@ func TestTheAPIIsDownOnlyAfterThreeSecondsAndThreeRounds(t *testing.T) {
 	slow.round()
 	slow.c.Clock.Advance(time.Minute)
 	slow.want(slow.round()) // two rounds are not enough however far they lie apart
+}
+
+func TestAnAPIServerWithoutItsManifestIsNoRestart(t *testing.T) {
+	t.Parallel()
+	api := testcluster.Address + ":6443"
+	k := newCourt(t)
+	k.c.Remove(cp, inventory.APIServerManifest)
+	k.want(k.rounds(5)) // it still answers
+	k.c.Deaf(api, true)
+	v := k.round()
+	k.want(v, "C api-down api")
+	if want := "connection refused; there is no /etc/kubernetes/manifests/kube-apiserver.yaml on cp"; v.Findings[0].Evidence != want {
+		t.Errorf("evidence %q, want %q", v.Findings[0].Evidence, want)
+	}
+	if later := k.rounds(9); !slices.Equal(later.Findings, v.Findings) {
+		t.Errorf("it gives rise to more than itself: %v", later.Findings)
+	}
+
+	k = newCourt(t) // the same with nothing that says that static pods are kept there at all
+	for _, pod := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		k.c.Remove(cp, "/etc/kubernetes/manifests/"+pod+".yaml")
+	}
+	k.c.Deaf(api, true)
+	k.want(k.round())
+
+	k = newCourt(t) // and with another control plane that has its own
+	other := k.l.Round(context.Background(), time.Hour).Nodes[0]
+	other.Node.Name = "cp2"
+	k.c.Remove(cp, inventory.APIServerManifest)
+	k.c.Deaf(api, true)
+	s := k.l.Round(context.Background(), time.Hour)
+	s.Nodes = append(s.Nodes, other)
+	if v := k.j.Round(s); len(v.Critical()) > 0 {
+		t.Errorf("the API may be behind the other one, yet: %v", v.Critical())
+	}
+}
+
+func TestAMissingManifestDoesNotHideTheExpiredCertificate(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t)
+	k.c.Sign("etcd/server", k.c.Expired())
+	k.c.Remove(cp, inventory.APIServerManifest)
+	k.c.Deaf(testcluster.Address+":6443", true)
+	k.want(k.rounds(5), "C cert-expired etcd/server cp")
+}
+
+func TestACertificateThatEndsTomorrowExplainsNoOutage(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t)
+	k.c.Sign("etcd/server", testpki.Life{From: k.c.Clock.Now().Add(-time.Hour), To: k.c.Clock.Now().Add(23 * time.Hour)})
+	k.c.Deaf(testcluster.Address+":6443", true)
+	k.want(k.rounds(5), "C api-down api", "W cert-expiring etcd/server cp")
 }
 
 func TestAnExpiryThatDoesNotTakeTheAPIDownDoesNotHideThatItIs(t *testing.T) {

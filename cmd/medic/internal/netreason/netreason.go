@@ -30,7 +30,7 @@ func Text(err error) string {
 		return "no answer in time"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "connection closed by the other side"
+		return closed
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" {
@@ -43,13 +43,16 @@ func Text(err error) string {
 	return innermost(err).Error()
 }
 
+const closed = "connection closed by the other side"
+
 var errnos = []struct {
 	errno syscall.Errno
 	text  string
 }{
 	{syscall.ECONNREFUSED, "connection refused"},
-	{syscall.ECONNRESET, "connection reset"},
-	{syscall.EPIPE, "connection closed by the other side"},
+	// Whether a close shows as a reset, a broken pipe or an end of file is chance: one failure, one text.
+	{syscall.ECONNRESET, closed},
+	{syscall.EPIPE, closed},
 	{syscall.EHOSTUNREACH, "no route to host"},
 	{syscall.ENETUNREACH, "network unreachable"},
 	{syscall.EINVAL, "no route to host"}, // what a blackhole route answers

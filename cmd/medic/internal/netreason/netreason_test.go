@@ -33,7 +33,7 @@ func TestTextIsStableAndSaysWhatHappened(t *testing.T) {
 		{dialed(context.DeadlineExceeded), "no answer in time"},
 		{dialed(os.ErrDeadlineExceeded), "no answer in time"},
 		{&url.Error{Err: io.EOF}, "connection closed by the other side"},
-		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "connection reset"},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "connection closed by the other side"},
 		{&net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")}, "refused by the other side: tls: expired certificate"},
 		{fmt.Errorf("tls: %w", expired), `the served certificate "etcd" is only valid from`},
 		{&url.Error{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, "unknown authority"},

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/nov30/nov30/cmd/medic/internal/transport"
 )
@@ -86,9 +87,12 @@ func (c *Cluster) stubs() {
 	}
 }
 
-// Program puts a program on a node, in place of the stand-in of that name.
+// Program puts a program on a node, in place of the stand-in of that name. No process is begun meanwhile: it would hold
+// the file open for writing for an instant, and nobody could run it ("text file busy").
 func (c *Cluster) Program(node, name, script string) {
 	c.t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	c.write(node, "/bin/"+name, []byte(script))
 	if err := os.Chmod(c.path(node, "/bin/"+name), 0o700); err != nil {
 		c.t.Fatal(err)
