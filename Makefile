@@ -19,12 +19,12 @@ UNIT := $(shell go list ./... 2>/dev/null | grep -v /suites/)
 help: ## show the targets and their variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=untreated,treated KEEP=on-failure|always KUBERNETES=v1.34.4'
+	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=sham,treated,untreated KEEP=on-failure|always KUBERNETES=v1.34.4'
 	@echo "example: make chaos FOCUS='etcd-certs-expired$$' KEEP=always"
 
 .PHONY: build
-build: ## compile nov30 and medic into bin/
-	@go build -o bin/ ./cmd/...
+build: ## compile nov30, medic and nov30-node into bin/
+	@CGO_ENABLED=0 go build -o bin/ ./cmd/...
 
 .PHONY: setup
 setup: build
@@ -41,10 +41,23 @@ chaos: build ## run the scenarios on real clusters and judge the tool (set-up in
 	if [ $$status -eq 0 ] || [ $$code -ne 0 ]; then exit $$code; fi; exit $$status
 
 .PHONY: test
-test: build ## unit tests, fuzz seeds and the contract suite on a real cluster (set-up included)
+test: build ## unit tests, kills, fuzz seeds and the contract suite on a real cluster (set-up included)
+	@.ci/browser
 	@echo "go test: everything but suites/"; go test $(UNIT)
+	@echo "SIGKILL at random points, on files and processes"; go test -count=1 -v ./suites/kill
 	@$(MAKE) --no-print-directory setup
-	go tool ginkgo run --no-color --fail-on-empty --timeout 30m --grace-period 5m ./suites/contract
+	go tool ginkgo run --no-color --fail-on-empty --label-filter '!soak' --timeout 40m --grace-period 5m ./suites/contract
+
+.PHONY: soak
+soak: setup ## the long hauls: fuzzing, 500 kills on processes, 20 on real clusters, every double; some two hours
+	.ci/fuzz 60
+	NOV30_KILLS=500 go test -count=1 -v -timeout 60m ./suites/kill
+	go tool ginkgo run --no-color --fail-on-empty --label-filter 'soak' --timeout 4h --grace-period 6m ./suites/contract
+
+.PHONY: doubles
+doubles: setup ## run every double on real clusters and save the records that `go test ./fixtures/tools` judges again
+	NOV30_SAVE=$${NOV30_SAVE:-$$(mktemp -d)} go tool ginkgo run --no-color --fail-on-empty --focus '$(or $(FOCUS),gets the verdict)' \
+		--timeout 4h --grace-period 6m ./suites/contract
 
 .PHONY: image
 image: build ## make the node image

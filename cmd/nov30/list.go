@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func printScenarios(w io.Writer, all []experiment.Scenario, output string) error
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, "SCENARIO\tEXPECT\tCULPRIT\tLABELS")
 		for _, s := range all {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Expect.Kind, s.Culprit, strings.Join(s.Labels, " "))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Expect.Kind, cmp.Or(s.Culprit, "–"), strings.Join(s.Labels, " "))
 		}
 		return t.Flush()
 	}

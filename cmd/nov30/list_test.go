@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -42,7 +43,7 @@ func TestListShowsARowForEach(t *testing.T) {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	for n, s := range scenarios.All() {
-		if fields := strings.Fields(lines[n+1]); fields[0] != s.Name || fields[1] != string(s.Expect.Kind) || fields[2] != s.Culprit {
+		if fields := strings.Fields(lines[n+1]); fields[0] != s.Name || fields[1] != string(s.Expect.Kind) || fields[2] != cmp.Or(s.Culprit, "–") {
 			t.Errorf("row %q of %s", lines[n+1], s.Name)
 		}
 	}
@@ -100,7 +101,7 @@ func TestASweepPrintsWhatItDidAndNothingOnlyWhereThereIsNothing(t *testing.T) {
 		var out bytes.Buffer
 		cmd := &cobra.Command{}
 		cmd.SetOut(&out)
-		if err := printSwept(cmd, s, output); err != nil {
+		if err := printSwept(cmd, s, output, nil); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()

@@ -104,13 +104,14 @@ Exit codes: 0 pass, 1 a verdict failed, 2 inconclusive, 3 infrastructure, 4 a re
   nov30 list
   nov30 run --focus 'etcd-certs-expired$'
   nov30 run --focus 'etcd-certs-expired$' --tool ./my-tool.yaml --keep on-failure
+  nov30 judge out/latest
   nov30 sweep`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{slo.ExitUsage, err} })
-	root.AddCommand(newDoctor(), newImage(), newList(), newRun(), newInject(), newSweep())
+	root.AddCommand(newDoctor(), newImage(), newList(), newRun(), newAbort(), newJudge(), newReport(), newTool(), newInject(), newSweep(), newGuardian())
 	usageArgs(root)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,12 +56,12 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 		return err
 	}
 	for _, sc := range selected {
-		v, _ := s.Scenario(ctx, sc) // the error is among the verdict's reasons, and Finish knows it
+		v, err := s.Scenario(ctx, sc) // it is among the verdict's reasons, and Finish knows it
 		fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s\n", v.Verdict, sc.Name)
 		for _, r := range v.Reasons {
 			fmt.Fprintf(cmd.OutOrStdout(), "             %s\n", r)
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, experiment.ErrStopped) {
 			break
 		}
 	}
@@ -69,9 +70,9 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 	}
 	code, err := s.Finish(ctx.Err() != nil)
 	if err != nil {
-		return err
+		return exitError{max(code, slo.ExitInfrastructure), err}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "report: %s\n", filepath.Join(s.Dir, report.MarkdownFile))
+	fmt.Fprintf(cmd.OutOrStdout(), "report: %s\n", filepath.Join(f.out, s.Run, report.HTMLFile))
 	if code == slo.ExitPass {
 		return nil
 	}
@@ -91,8 +92,16 @@ func options(cmd *cobra.Command, f runFlags) (experiment.Options, error) {
 		return o, nil
 	}
 	m, err := findMachine(cmd.Context())
-	o.Engine, o.Home, o.Cache = m.Engine, m.Home, m.Cache
-	return o, err
+	if err != nil {
+		return o, err
+	}
+	o.Engine, o.Home, o.Cache, o.Exposed = m.Engine, m.Home, m.Cache, os.Getenv("NOV30_TOOL_EXPOSED") == "1"
+	self, err := os.Executable()
+	if err != nil {
+		return o, err
+	}
+	o.Guardian, o.NodeProgram = []string{self, "guardian"}, filepath.Join(filepath.Dir(self), "nov30-node")
+	return o, nil
 }
 
 // toolDirs are searched for a tool's program before PATH: where nov30 itself is, medic is too.

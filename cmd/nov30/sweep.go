@@ -31,7 +31,7 @@ Exit 4 when something could not be undone; what to do by hand is printed.`,
 			} else if err == nil && stop {
 				err = engine.Stop(cmd.Context())
 			}
-			return errors.Join(err, printSwept(cmd, swept, output))
+			return errors.Join(err, printSwept(cmd, swept, output, err))
 		},
 	}
 	cmd.Flags().BoolVar(&all, "delete", false, "also delete clusters that were kept")
@@ -53,10 +53,10 @@ func sweep(cmd *cobra.Command, all bool) (experiment.Swept, error) {
 	if err != nil {
 		return experiment.Swept{}, err
 	}
-	return experiment.Sweep(cmd.Context(), m.provider(cmd), m.Home, all, progress(cmd.ErrOrStderr()))
+	return experiment.Sweep(cmd.Context(), m.provider(cmd), m.Home, experiment.Scope{Kept: all}, progress(cmd.ErrOrStderr()))
 }
 
-func printSwept(cmd *cobra.Command, s experiment.Swept, output string) error {
+func printSwept(cmd *cobra.Command, s experiment.Swept, output string, failed error) error {
 	w := cmd.OutOrStdout()
 	if output == "json" {
 		e := json.NewEncoder(w)
@@ -71,7 +71,7 @@ func printSwept(cmd *cobra.Command, s experiment.Swept, output string) error {
 			fmt.Fprintf(w, "%-9s %s\n", row.what, strings.Join(row.list, "\n          "))
 		}
 	}
-	if len(s.Reverted)+len(s.Deleted)+len(s.Kept)+len(s.Busy) == 0 {
+	if failed == nil && len(s.Reverted)+len(s.Deleted)+len(s.Kept)+len(s.Busy) == 0 {
 		fmt.Fprintln(w, "nothing was left behind")
 	}
 	return nil

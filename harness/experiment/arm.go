@@ -8,62 +8,77 @@ import (
 	"time"
 
 	"github.com/nov30/nov30/harness/cluster"
+	"github.com/nov30/nov30/harness/fault"
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/site"
 	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/snapshot"
 	"github.com/nov30/nov30/harness/tool"
+	"github.com/nov30/nov30/harness/ttl"
 )
+
+// ground is what an arm runs on: a cluster with the site.
+type ground struct {
+	cluster *cluster.Kind
+	site    *site.Site
+}
 
 // armRun is one arm while it runs.
 type armRun struct {
 	*Session
+	*ground
 	scenario Scenario
 	record   slo.Record
 	dir      string
 	whole    bool // the record reached its end
+	pass     bool // hand the ground on if the arm has left no trace on it
+	handed   bool // it was handed on
 
 	start   time.Time // the monotonic base of all offsets
 	clock0  hostClock
 	log     *report.EventLog
 	watch   *watch
-	cluster *cluster.Kind
-	site    *site.Site
 	journal *journal.File
+	limit   *ttl.Limit
+	healthy snapshot.Snapshot
+	changes int // how many differences to the healthy cluster were found
 	probes  *probe.Set
 	tool    *tool.Running
 	stop    []func() // ends probes and tool, last in first out
 }
 
-// arm runs one arm on a cluster of its own. The error says why there is no record to judge.
-func (s *Session) arm(ctx context.Context, sc Scenario, spec slo.Spec, a slo.Arm) (slo.Record, error) {
+// arm runs one arm, on a ground that another one handed on or on a new one, and returns the ground if it can be handed on in
+// turn. The error says why there is no whole record.
+func (s *Session) arm(ctx context.Context, sc Scenario, spec slo.Spec, a slo.Arm, on *ground, pass bool) (*ground, error) {
+	if err := errors.Join(context.Cause(ctx), s.guard.died()); err != nil {
+		return nil, errors.Join(err, on.delete(context.WithoutCancel(ctx)))
+	}
 	s.say("%s: arm %s", sc.Name, a)
 	dir, err := report.CreateArm(s.Dir, sc.Name, a)
 	if err != nil {
-		return slo.Record{}, err
+		return nil, errors.Join(err, on.delete(context.WithoutCancel(ctx)))
 	}
-	x := &armRun{Session: s, scenario: sc, dir: dir, watch: newWatch(spec.Probes), record: slo.Record{
+	x := &armRun{Session: s, ground: on, pass: pass, scenario: sc, dir: dir, watch: newWatch(spec.Probes), record: slo.Record{
 		Version: slo.RecordVersion, Run: s.Run, Scenario: sc.Name, Arm: a, Started: s.Clock.Now().UTC(), Spec: spec}}
 	if a != slo.Untreated {
 		x.record.Tool = s.Tool.String()
 	}
-	return x.measure(ctx)
+	err = x.measure(ctx)
+	if x.handed {
+		return x.ground, err
+	}
+	return nil, err
 }
 
-// measure runs the arm and cleans up after it, whatever happens, a panic included. A whole record is returned even when
-// the cleaning up failed: what was measured stays true.
-func (x *armRun) measure(ctx context.Context) (rec slo.Record, err error) {
+// measure runs the arm and cleans up after it, whatever happens, a panic included. What was measured stays on disk even when
+// the cleaning up failed.
+func (x *armRun) measure(ctx context.Context) (err error) {
 	defer func() {
-		cleanErr := x.cleanup(context.WithoutCancel(ctx), ctx.Err() != nil)
-		if x.whole {
-			var readErr error
-			rec, readErr = report.ReadRecord(x.dir) // what is judged is what is on disk
-			cleanErr = errors.Join(cleanErr, readErr)
-		}
-		err = errors.Join(err, cleanErr)
+		err = errors.Join(err, x.cleanup(context.WithoutCancel(ctx), ctx.Err() != nil))
 	}()
-	return slo.Record{}, x.run(ctx)
+	return x.run(ctx)
 }
 
 func (x *armRun) run(ctx context.Context) error {
@@ -73,21 +88,7 @@ func (x *armRun) run(ctx context.Context) error {
 	if err := x.steady(ctx); err != nil {
 		return err
 	}
-	seen, err := x.scenario.Symptom.Mark(ctx, x.cluster)
-	if err != nil {
-		return fmt.Errorf("symptom %s: %w", x.scenario.Symptom.Name, err)
-	}
-	x.phase(slo.PhaseInject)
-	if err := x.inject(ctx); err != nil {
-		return err
-	}
-	injected := x.Clock.Now()
-	if x.record.Arm == slo.Untreated {
-		err = x.hold(ctx, seen)
-	} else {
-		err = x.treat(ctx, injected)
-	}
-	if err != nil {
+	if err := x.act(ctx); err != nil {
 		return err
 	}
 	x.emit(outcomeEvent(slo.HostClock, "", x.clock0.check()))
@@ -96,12 +97,40 @@ func (x *armRun) run(ctx context.Context) error {
 	return nil
 }
 
+// act does what the arm is for.
+func (x *armRun) act(ctx context.Context) error {
+	if x.record.Arm == slo.Sham {
+		return x.sham(ctx)
+	}
+	var seen fault.Mark
+	if x.scenario.Symptom.Name != "" {
+		var err error
+		if seen, err = x.scenario.Symptom.Mark(ctx, x.cluster); err != nil {
+			return fmt.Errorf("symptom %s: %w", x.scenario.Symptom.Name, err)
+		}
+	}
+	x.phase(slo.PhaseInject)
+	if err := x.inject(ctx); err != nil {
+		return err
+	}
+	injected := x.Clock.Now()
+	do := func() error { return x.treat(ctx, injected) }
+	if x.record.Arm == slo.Untreated {
+		do = func() error { return x.hold(ctx, seen) }
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	x.emit(outcomeEvent(slo.TTL, "", x.limit.Check(ctx)))
+	return nil
+}
+
 // inject breaks what the scenario says. A fault that could not be injected ends the arm: the record says so.
 func (x *armRun) inject(ctx context.Context) error {
 	for _, f := range x.scenario.Faults {
 		x.say("injecting %s", f)
 		start := x.Clock.Now()
-		err := f.Inject(ctx, x.cluster, x.journal)
+		err := f.Inject(ctx, x.cluster, x.limit.Journal(x.journal))
 		e := outcomeEvent(slo.Fault, f.String(), err)
 		e.Took = x.Clock.Since(start)
 		x.emit(e)

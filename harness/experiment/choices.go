@@ -16,6 +16,7 @@ import (
 type Choices struct {
 	Tool       tool.Tool
 	Arms       []slo.Arm // empty: all that a pass needs
+	Exposed    bool      // the tool runs even where nov30's state cannot be hidden from it
 	Keep       KeepPolicy
 	Kubernetes string // version
 }

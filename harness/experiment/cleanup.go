@@ -15,6 +15,7 @@ import (
 	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/ttl"
 )
 
 // What may happen after an arm, whatever ended it. Each part has a limit of its own: a node that hangs must cost its logs,
@@ -31,7 +32,10 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	for _, stop := range slices.Backward(x.stop) {
 		stop()
 	}
-	if x.cluster == nil { // it could not be made; the logs that say why may be there
+	if x.ground == nil { // it could not be made; the logs that say why may be there
+		return errors.Join(redactLogs(x.dir), x.closeLog())
+	}
+	if x.handed = x.handOn(); x.handed {
 		return errors.Join(redactLogs(x.dir), x.closeLog())
 	}
 	if err := within(ctx, collectWithin, x.collect); err != nil {
@@ -43,7 +47,7 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	if x.keep(interrupted) {
 		kept, deleteErr = true, within(ctx, revertWithin, func(ctx context.Context) error { return x.keepCluster(ctx, revertErr) })
 	} else {
-		deleteErr = within(ctx, deleteWithin, x.delete)
+		deleteErr = x.delete(ctx)
 	}
 	if revertErr != nil && !kept && deleteErr == nil {
 		// Whatever could not be undone went with the cluster; nothing is left for a sweep.
@@ -117,6 +121,13 @@ func (x *armRun) revert(ctx context.Context) error {
 	if x.journal == nil {
 		return nil
 	}
+	if err := x.cluster.AwaitQuiet(ctx); err != nil {
+		x.say("before the revert: %v", err)
+	}
+	// First, so that it cannot fire while the same inverses are applied here. A node that cannot be reached keeps it.
+	if err := ttl.Disarm(ctx, x.cluster); err != nil {
+		x.say("the nodes' time limit could not be taken back: %v", err)
+	}
 	err := x.journal.Revert(ctx, x.cluster, func(i journal.Inverse, err error) {
 		x.emit(outcomeEvent(slo.Revert, i.String(), err))
 	})
@@ -131,14 +142,9 @@ func (x *armRun) keep(interrupted bool) bool {
 	return x.Keep == KeepAlways || x.Keep == KeepOnFailure && !interrupted && !x.passed()
 }
 
-// delete removes the cluster, and the kubeconfig with its key.
-func (x *armRun) delete(ctx context.Context) error {
-	return errors.Join(x.cluster.Delete(ctx), os.Remove(x.cluster.Kubeconfig()))
-}
-
 // keepCluster marks the cluster as wanted and says how to reach it.
 func (x *armRun) keepCluster(ctx context.Context, revertErr error) error {
-	if err := x.Home.Keep(x.cluster.Name(), x.cluster.Kubeconfig()); err != nil {
+	if err := errors.Join(x.Home.Keep(x.cluster.Name(), x.cluster.Kubeconfig()), x.guard.forget(x.cluster.Kubeconfig())); err != nil {
 		return err
 	}
 	state := "faults reverted"

@@ -52,7 +52,7 @@ func (b *bench) ran(start string) bool {
 
 func (b *bench) sweep(t *testing.T, all bool) (Swept, error) {
 	t.Helper()
-	return Sweep(t.Context(), b.Provider, b.home, all, func(line string) { b.said = append(b.said, line) })
+	return Sweep(t.Context(), b.Provider, b.home, Scope{Kept: all}, func(line string) { b.said = append(b.said, line) })
 }
 
 // leftBroken writes the journal of a run that died with one inverse in it; it is still held.

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -8,9 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/sys/unix"
 
+	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/state"
 )
 
@@ -36,15 +41,30 @@ func (h Home) Hold(run string) (release func(), err error) {
 		return nil, err
 	}
 	path := filepath.Join(h.runs(), run+".lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("run %s is held by another process: %w", run, err)
+		}
+		if isStill(f, path) {
+			return func() { os.Remove(h.tidyFile(run)); os.Remove(path); f.Close() }, nil
+		}
+		f.Close() // a sweep took it for a dead run's in the moment before it was locked
+	}
+}
+
+// isStill says whether that path is this open file.
+func isStill(f *os.File, path string) bool {
+	held, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return false
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("run %s is held by another process: %w", run, err)
-	}
-	return func() { os.Remove(path); f.Close() }, nil
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(held, now)
 }
 
 // alive tells whether a living process holds the run.
@@ -64,8 +84,44 @@ func (h Home) alive(run string) (bool, error) {
 	return false, err
 }
 
-// forget removes what is left of a dead run.
-func (h Home) forget(run string) { os.Remove(filepath.Join(h.runs(), run+".lock")) }
+// forget removes the lock of a dead run. It takes the lock itself first: a run that begins just now keeps its own.
+func (h Home) forget(run string) {
+	path := filepath.Join(h.runs(), run+".lock")
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil && isStill(f, path) {
+		os.Remove(path)
+	}
+}
+
+// forgetDead removes the locks of runs that are dead, of one run if it is named.
+func (h Home) forgetDead(only string) error {
+	locks, err := filepath.Glob(filepath.Join(h.runs(), "*.lock"))
+	if err != nil {
+		return err
+	}
+	for _, l := range locks {
+		run := strings.TrimSuffix(filepath.Base(l), ".lock")
+		if only != "" && run != only {
+			continue
+		}
+		alive, err := h.alive(run)
+		if err != nil {
+			return err
+		}
+		if alive {
+			continue
+		}
+		if err := h.tidy(run); err != nil {
+			return err
+		}
+		h.forget(run)
+	}
+	return nil
+}
 
 // Keep marks a cluster as wanted: a sweep leaves it alone unless it is told to delete. Its kubeconfig, which holds a key,
 // goes with it then.
@@ -104,6 +160,56 @@ func (h Home) unkeep(cluster string) error {
 		}
 	}
 	return os.Remove(mark)
+}
+
+// openWithin is how long a new run waits for somebody else's revert to end.
+const openWithin = time.Minute
+
+// ErrOpenJournal is a journal that nobody could close: a new run does not begin over it.
+var ErrOpenJournal = errors.New("a journal is still open, so something is still broken")
+
+// awaitNoOpenJournal waits until every journal that is left belongs to a living run: those that another process is
+// reverting just now (a guardian, a sweep) will be gone. One that nobody is at work on is refused at once.
+func (h Home) awaitNoOpenJournal(ctx context.Context, clock clockwork.Clock) error {
+	deadline := clock.Now().Add(openWithin)
+	for {
+		open, busy, err := h.openJournal()
+		if err != nil {
+			return err
+		}
+		if open == "" {
+			return nil
+		}
+		if !busy || clock.Now().After(deadline) {
+			return fmt.Errorf("%w: %s; `nov30 sweep` tells what is in its way", ErrOpenJournal, open)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-clock.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// openJournal finds a journal of a run that is not alive, one that nobody is at work on first.
+func (h Home) openJournal() (path string, busy bool, err error) {
+	all, err := journal.List(h.Journals())
+	if err != nil {
+		return "", false, err
+	}
+	for _, l := range all {
+		alive, err := h.alive(l.Meta.Run)
+		if err != nil {
+			return "", false, err
+		}
+		if l.InUse && alive {
+			continue
+		}
+		if path = l.Path; !l.InUse {
+			return path, false, nil
+		}
+	}
+	return path, path != "", nil
 }
 
 // Waiting names what a sweep would have to look at: open journals, runs without an end, kept clusters.

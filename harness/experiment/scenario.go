@@ -43,8 +43,19 @@ const (
 	DefaultTimeout = 3 * time.Minute
 )
 
-// armsOfAPass are the arms that a pass needs, in the order in which they run: the one without a fault tells at once, and
-// at the least cost, whether the machine and the tool are fit for the others.
+// limitMax is the longest that a fault may stay in a node that nobody looks after; limitSlack is what an arm may take beyond
+// the scenario's own times before it is taken for dead.
+const (
+	limitMax   = time.Hour
+	limitSlack = 10 * time.Minute
+)
+
+// limit is after how long a node reverts by itself: longer than any arm that is alive.
+func (s Scenario) limit() time.Duration {
+	return min(limitMax, max(or(s.Hold, DefaultHold), or(s.Timeout, DefaultTimeout)+or(s.Soak, DefaultSoak))+limitSlack)
+}
+
+// armsOfAPass are the arms that a pass needs.
 var armsOfAPass = []slo.Arm{slo.Sham, slo.Untreated, slo.Treated}
 
 // Spec is the part of the scenario that its verdict is computed from.
@@ -83,6 +94,9 @@ func (s Scenario) Check() error {
 	}
 	if (s.Expect.Kind == slo.Outage || s.Expect.Kind == slo.ExpectHeals) == (len(s.Red) == 0) {
 		wrong("expecting %s with %d red probes", s.Expect.Kind, len(s.Red))
+	}
+	if (s.Expect.Kind == slo.ExpectNone) != (s.Symptom.Name == "") {
+		wrong("a symptom is needed where something is wrong, and only there")
 	}
 	spec, err := s.Spec()
 	if err == nil {

@@ -101,7 +101,7 @@ func TestParseArmsTakesArmsOfAPassOnceEach(t *testing.T) {
 			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"treat", "Treated", "sham", "treated,none", "treated;untreated"} {
+	for _, text := range []string{"treat", "Treated", "shame", "treated,none", "treated;untreated"} {
 		if got, err := ParseArms(text); err == nil || !strings.Contains(err.Error(), "untreated treated") {
 			t.Errorf("%q: got %v, %v; want an error that lists the arms", text, got, err)
 		}

@@ -6,16 +6,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/nov30/nov30/harness/canary"
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
-	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/nodeimage"
+	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
 )
@@ -30,6 +32,11 @@ type Options struct {
 	Offline  bool
 	Clock    clockwork.Clock
 	Progress func(string)
+	// Guardian is the command line of the program that undoes this run should this process die; `nov30 guardian`. Empty:
+	// only the nodes' time limits and the next sweep undo it.
+	Guardian []string
+	// NodeProgram is nov30-node, which is copied into the nodes for their time limit. Empty: there is none.
+	NodeProgram string
 
 	Choices
 }
@@ -43,18 +50,26 @@ type Session struct {
 	provider cluster.Provider
 	clusters atomic.Int64 // made so far
 	release  func()
-	mu       sync.Mutex
-	results  report.Results
-	err      error // infrastructure: the worst that happened beside the verdicts
+	guard    *guarded
+	stop     *stopFile
+	canary   *canary.Canary // planted in every cluster; nil: not begun
+
+	mu      sync.Mutex
+	file    report.Run
+	results report.Results
+	err     error // infrastructure: the worst that happened beside the verdicts
 }
 
-// Begin starts a run: it undoes what dead runs left, makes sure of the node image, and creates the directory of results.
+// Begin starts a run: it undoes what dead runs left and refuses to begin over what it could not undo, makes sure of the node
+// image, creates the directory of results and starts the guardian.
 func Begin(ctx context.Context, o Options) (*Session, error) {
 	id, err := newRun(o.Clock)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Options: o, Run: id, provider: cluster.Provider{Engine: o.Engine, Clock: o.Clock, Home: o.Home.ID(), Progress: o.Progress}}
+	secret := canary.New()
+	s := &Session{Options: o, Run: id, canary: &secret,
+		provider: cluster.Provider{Engine: o.Engine, Clock: o.Clock, Home: o.Home.ID(), Progress: o.Progress}}
 	if s.release, err = o.Home.Hold(id); err != nil {
 		return nil, err
 	}
@@ -66,8 +81,11 @@ func Begin(ctx context.Context, o Options) (*Session, error) {
 }
 
 func (s *Session) begin(ctx context.Context) error {
-	if _, err := Sweep(ctx, s.provider, s.Home, false, s.Progress); err != nil {
+	if _, err := Sweep(ctx, s.provider, s.Home, Scope{}, s.Progress); err != nil {
 		return fmt.Errorf("an earlier run left something that could not be undone: %w", err)
+	}
+	if err := s.Home.awaitNoOpenJournal(ctx, s.Clock); err != nil {
+		return err
 	}
 	if s.Image == "" {
 		b := nodeimage.Builder{Engine: s.Engine, Clock: s.Clock, Cache: s.Cache, Offline: s.Offline, Progress: s.Progress}
@@ -77,8 +95,20 @@ func (s *Session) begin(ctx context.Context) error {
 		}
 		s.Image = image
 	}
+	private() // not before: files of an image must be readable in it
 	var err error
-	s.Dir, err = report.CreateRun(s.Out, s.Run)
+	if s.Dir, err = report.CreateRun(s.Out, s.Run); err != nil {
+		return err
+	}
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
+		return err
+	}
+	s.file = report.Run{Run: s.Run, Tool: s.Tool.String()}
+	if err := report.WriteRun(s.Dir, s.file); err != nil {
+		return err
+	}
+	s.stop = watchStop(s.Dir, s.Clock)
+	s.guard, err = s.startGuardian()
 	return err
 }
 
@@ -96,34 +126,54 @@ func newRun(c clockwork.Clock) (string, error) {
 func (s *Session) Scenario(ctx context.Context, sc Scenario) (slo.Verdict, error) {
 	spec, err := sc.Spec()
 	if err != nil {
-		return s.add(Absent(sc.Name, err), nil, err), err
+		return s.absent(sc.Name, err), err
 	}
-	arms := s.Arms
+	err = s.Measure(ctx, sc, spec, s.Arms)
+	return s.judge(report.Selected{Name: sc.Name, Spec: spec, Broken: text(err)}, err)
+}
+
+// Measure runs arms of a scenario, all of the spec's if none are named, and leaves their records in the run's directory. The
+// arm without a fault and the treated one share a cluster where the first has left no trace on it.
+func (s *Session) Measure(ctx context.Context, sc Scenario, spec slo.Spec, arms []slo.Arm) error {
 	if len(arms) == 0 {
 		arms = spec.Arms
 	}
-	records := map[slo.Arm]slo.Record{}
-	for _, a := range arms {
-		rec, armErr := s.arm(ctx, sc, spec, a)
-		if rec.Arm == a {
-			records[a] = rec
-		}
-		if armErr != nil {
-			err = fmt.Errorf("%s, arm %s: %w", sc.Name, a, armErr)
-			break
+	ctx, cancel := s.stop.cancels(ctx)
+	defer cancel()
+	var on *ground
+	var order []slo.Arm
+	for _, a := range running {
+		if slices.Contains(arms, a) {
+			order = append(order, a)
 		}
 	}
-	v := slo.Evaluate(records, spec)
-	if err != nil {
-		v.Reasons = append([]string{err.Error()}, v.Reasons...)
+	for n, a := range order {
+		var err error
+		pass := a == slo.Sham && n+1 < len(order) && order[n+1] == slo.Treated
+		if on, err = s.arm(ctx, sc, spec, a, on, pass); err != nil {
+			return fmt.Errorf("%s, arm %s: %w", sc.Name, a, err)
+		}
 	}
-	return s.add(v, records, err), err
+	return nil
 }
 
-// Absent is the verdict of a scenario that was selected but did not run to its end.
-func Absent(scenario string, why error) slo.Verdict {
-	return slo.Verdict{Name: scenario, Verdict: slo.Inconclusive, Reasons: []string{"it did not run to its end: " + why.Error()},
-		WrongCulprits: []string{}, Changes: []slo.ChangeResult{}, Objectives: []slo.ObjectiveResult{}, Arms: map[slo.Arm]slo.ArmVerdict{}}
+// running is the order in which arms run: the one without a fault tells at once, and at the least cost, whether machine and
+// tool are fit for the others, and hands its cluster on.
+var running = []slo.Arm{slo.Sham, slo.Treated, slo.Untreated}
+
+// judge computes a scenario's verdict from what is on disk, as `nov30 judge` does, and keeps it.
+func (s *Session) judge(sel report.Selected, err error) (slo.Verdict, error) {
+	records, readErr := report.ReadScenario(s.Dir, sel.Name)
+	if readErr != nil {
+		err = errors.Join(err, readErr)
+		sel.Absent, sel.Broken = true, err.Error()
+	}
+	return s.add(sel, records, err), err
+}
+
+// absent is the verdict of a scenario that was selected but did not run.
+func (s *Session) absent(scenario string, why error) slo.Verdict {
+	return s.add(report.Selected{Name: scenario, Absent: true, Broken: why.Error()}, nil, why)
 }
 
 // Missing gives every one of these scenarios that has no verdict an inconclusive one: what was asked for and did not
@@ -131,7 +181,7 @@ func Absent(scenario string, why error) slo.Verdict {
 func (s *Session) Missing(why error, scenarios ...string) {
 	for _, name := range scenarios {
 		if !slices.ContainsFunc(s.verdicts(), func(v slo.Verdict) bool { return v.Name == name }) {
-			s.add(Absent(name, why), nil, nil)
+			s.add(report.Selected{Name: name, Absent: true, Broken: why.Error()}, nil, nil)
 		}
 	}
 }
@@ -142,35 +192,26 @@ func (s *Session) verdicts() []slo.Verdict {
 	return slices.Clone(s.results.Verdicts)
 }
 
-func (s *Session) add(v slo.Verdict, records map[slo.Arm]slo.Record, err error) slo.Verdict {
+func (s *Session) add(sel report.Selected, records map[slo.Arm]slo.Record, err error) slo.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.results.Records == nil {
 		s.results.Run, s.results.Records = s.Run, report.Records{}
 	}
+	sel.Broken = redact.String(sel.Broken)
+	v := sel.Verdict(records)
 	s.results.Records[v.Name] = records
 	s.results.Verdicts = append(s.results.Verdicts, v)
-	s.err = errors.Join(s.err, err)
+	s.file.Scenarios = append(s.file.Scenarios, sel)
+	s.err = errors.Join(s.err, err, report.WriteRun(s.Dir, s.file))
 	return v
 }
 
-// Finish writes the reports and the exit code, and ends the run. interrupted is whether somebody asked to stop.
-func (s *Session) Finish(interrupted bool) (int, error) {
-	defer s.release()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	code := slo.ExitCode(s.results.Verdicts)
-	var incomplete *journal.IncompleteError
-	switch {
-	case code == slo.ExitRevertIncomplete || errors.As(s.err, &incomplete):
-		code = slo.ExitRevertIncomplete
-	case interrupted:
-		code = slo.ExitInterrupted
-	case s.err != nil && code != slo.ExitFail:
-		code = slo.ExitInfrastructure
+func text(err error) string {
+	if err == nil {
+		return ""
 	}
-	s.results.Exit = code
-	return code, report.Write(s.Dir, s.results)
+	return err.Error()
 }
 
 func (s *Session) say(format string, args ...any) {

@@ -11,8 +11,8 @@ import (
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/report"
-	"github.com/nov30/nov30/harness/site"
 	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/ttl"
 )
 
 const (
@@ -22,38 +22,34 @@ const (
 	steadyFor = 6 * time.Second
 )
 
-// setUp makes the cluster with the site, the journal, and starts the probes.
+// setUp makes the ground and the journal, starts the probes, and takes the healthy cluster's content.
 func (x *armRun) setUp(ctx context.Context) error {
-	name := fmt.Sprintf("%s%s-%d", cluster.Prefix, x.Run, x.clusters.Add(1)) // a tool sees it: it tells nothing of the scenario
-	x.say("creating cluster %s", name)
-	var err error
-	x.cluster, err = x.provider.Create(ctx, cluster.Options{Name: name, Run: x.Run, Spec: x.scenario.Cluster, Image: x.Image, Dir: x.dir})
-	if err != nil {
+	if err := x.prepare(ctx); err != nil {
 		return err
 	}
-	x.timing("cluster", x.cluster.Steps...)
-	start := x.Clock.Now()
-	x.site, err = site.Deploy(ctx, site.Env{Cluster: x.cluster, Engine: x.Engine, Network: x.cluster.Network(), Image: x.Image, Run: x.Run, Clock: x.Clock})
-	if err != nil {
+	if x.record.Arm != slo.Sham {
+		if err := x.openJournal(ctx); err != nil {
+			return err
+		}
+	}
+	if err := x.observe(ctx); err != nil {
 		return err
 	}
-	if err := probe.Prepare(ctx, x.cluster, x.Clock); err != nil {
-		return err
-	}
-	x.timing("site", cluster.StepTime{Step: "deploy", Took: x.Clock.Since(start)})
-	if err := x.openJournal(); err != nil {
-		return err
-	}
-	return x.observe(ctx)
+	return x.takeHealthy(ctx)
 }
 
-func (x *armRun) openJournal() error {
+// openJournal begins the journal of the inverses, and sets the time limit after which the nodes revert by themselves.
+func (x *armRun) openJournal(ctx context.Context) error {
 	id, err := x.cluster.Identity()
 	if err != nil {
 		return err
 	}
-	x.journal, err = journal.Create(x.Home.Journals(), journal.Meta{Run: x.Run, Scenario: x.scenario.Name,
-		Arm: string(x.record.Arm), Cluster: id.Cluster, CASHA256: id.CASHA256, APIServer: id.Server, Created: x.Clock.Now().UTC()})
+	meta := journal.Meta{Run: x.Run, Scenario: x.scenario.Name,
+		Arm: string(x.record.Arm), Cluster: id.Cluster, CASHA256: id.CASHA256, APIServer: id.Server, Created: x.Clock.Now().UTC()}
+	if x.journal, err = journal.Create(x.Home.Journals(), meta); err != nil {
+		return err
+	}
+	x.limit, err = ttl.Arm(ctx, x.cluster, x.NodeProgram, meta, x.scenario.limit(), x.Clock)
 	return err
 }
 

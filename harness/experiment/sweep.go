@@ -9,6 +9,7 @@ import (
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
 	"github.com/nov30/nov30/harness/journal"
+	"github.com/nov30/nov30/harness/ttl"
 )
 
 // Swept is what a sweep found and did.
@@ -19,10 +20,16 @@ type Swept struct {
 	Busy     []string `json:"busy"`     // clusters and journals of runs that are alive
 }
 
+// Scope is what a sweep may touch.
+type Scope struct {
+	Kept bool   // kept clusters, too
+	Run  string // only what is of this run; empty: of every run that is dead
+}
+
 // Sweep undoes what runs that died left behind: it applies open journals and deletes the runs' clusters. What a living
-// run holds is left alone, and so is a kept cluster unless all is set. The error joins what could not be done; it carries
-// *journal.IncompleteError where an inverse could not be applied.
-func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress func(string)) (Swept, error) {
+// run holds is left alone, and so is a kept cluster unless the scope has it. The error joins what could not be done; it
+// carries *journal.IncompleteError where an inverse could not be applied.
+func Sweep(ctx context.Context, p cluster.Provider, h Home, scope Scope, progress func(string)) (Swept, error) {
 	s := Swept{Reverted: []string{}, Deleted: []string{}, Kept: []string{}, Busy: []string{}}
 	open, err := journal.List(h.Journals())
 	if err != nil {
@@ -31,6 +38,9 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress f
 	var errs []error
 	var broken []journal.Listed // could not be reverted: gone with its cluster, if that is deleted
 	for _, l := range open {
+		if scope.Run != "" && l.Meta.Run != scope.Run {
+			continue
+		}
 		if l.InUse {
 			s.Busy = append(s.Busy, l.Path)
 			continue
@@ -48,7 +58,9 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress f
 		return s, errors.Join(append(errs, err)...)
 	}
 	for _, c := range clusters {
-		errs = append(errs, s.cluster(ctx, p, h, c, all, progress))
+		if scope.Run == "" || c.Run == scope.Run {
+			errs = append(errs, s.cluster(ctx, p, h, c, scope.Kept, progress))
+		}
 	}
 	for _, l := range broken { // once more: with its cluster deleted there is nothing left to undo
 		if err := within(ctx, revertWithin, func(ctx context.Context) error { return sweepJournal(ctx, p, l, progress) }); err != nil {
@@ -56,6 +68,9 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, all bool, progress f
 			continue
 		}
 		s.Reverted = append(s.Reverted, l.Path)
+	}
+	if errors.Join(errs...) == nil {
+		errs = append(errs, h.forgetDead(scope.Run))
 	}
 	return s, errors.Join(errs...)
 }
@@ -76,7 +91,6 @@ func (s *Swept) cluster(ctx context.Context, p cluster.Provider, h Home, c clust
 	if err := p.DeleteLeftover(ctx, c.Name); err != nil {
 		return err
 	}
-	h.forget(c.Run)
 	s.Deleted = append(s.Deleted, c.Name)
 	return h.unkeep(c.Name)
 }
@@ -101,10 +115,13 @@ func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, pro
 	if err != nil {
 		return err
 	}
+	if err := k.AwaitQuiet(ctx); err != nil {
+		progress(fmt.Sprintf("cluster %s: %v", m.Cluster, err)) // no reason to leave it broken
+	}
 	if err := f.Revert(ctx, k, func(i journal.Inverse, err error) { progress(outcome(i, err)) }); err != nil {
 		return err
 	}
-	return errors.Join(f.Seal(), k.ClearBackOff(ctx))
+	return errors.Join(f.Seal(), ttl.Disarm(ctx, k), k.ClearBackOff(ctx))
 }
 
 func outcome(i journal.Inverse, err error) string {

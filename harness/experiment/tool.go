@@ -33,12 +33,12 @@ func (x *armRun) startTool(ctx context.Context) error {
 		return err
 	}
 	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Env: x.Engine.Env(), Detect: detect, Recover: recover,
-		Emit: x.emit, Clock: x.Clock}) // no Dir: x.dir would tell the scenario's name
+		Emit: x.emit, Clock: x.Clock, Hide: []string{x.Home.Dir, x.Dir}, Exposed: x.Exposed}) // no Dir: x.dir would tell the scenario's name
 	if err != nil {
 		return err
 	}
 	x.stop = append(x.stop, x.tool.Stop)
-	return nil
+	return errors.Join(x.leaves(remnant{Strays: x.tool.ContextPath()}), x.leaves(remnant{Remove: x.tool.Private()}))
 }
 
 // toolContext is all that the tool is told.

@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/nov30/nov30/harness/fault"
@@ -15,7 +14,32 @@ const soakSlack = 6 * time.Second
 // treat waits for the tool to alarm and to repair, then holds the repair to its word: connections are cut once, and every
 // probe must stay green for the soak. That something did not happen in time is for the record to show, not an error.
 func (x *armRun) treat(ctx context.Context, injected time.Time) error {
+	if err := x.lookAtCertificates(ctx, slo.SnapshotBroken); err != nil {
+		return err
+	}
 	x.phase(slo.PhaseRecover)
+	if x.scenario.DetectOnly {
+		return x.sleep(ctx, or(x.scenario.Hold, DefaultHold))
+	}
+	if x.scenario.Culprit == "" {
+		return x.leave(ctx)
+	}
+	if err := x.repair(ctx, injected); err != nil {
+		return err
+	}
+	return x.compare(ctx)
+}
+
+// leave holds the fault for its time where there is nothing to repair.
+func (x *armRun) leave(ctx context.Context) error {
+	if err := x.sleep(ctx, or(x.scenario.Hold, DefaultHold)); err != nil {
+		return err
+	}
+	return x.examine(ctx)
+}
+
+// repair waits for the tool's alarm and its repair, then for the soak.
+func (x *armRun) repair(ctx context.Context, injected time.Time) error {
 	deadline := injected.Add(or(x.scenario.Timeout, DefaultTimeout))
 	alarmed, err := x.recover(ctx, deadline)
 	if err != nil || !alarmed {
@@ -30,10 +54,7 @@ func (x *armRun) treat(ctx context.Context, injected time.Time) error {
 	if err := x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack); err != nil {
 		return err
 	}
-	err = x.probes.Write.Verify(ctx, x.cluster)
-	e := outcomeEvent(slo.Writes, "", err)
-	e.Detail = fmt.Sprintf("%d acknowledged", x.probes.Write.Acknowledged())
-	x.emit(e)
+	x.readWritesBack(ctx)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 func (x *armRun) hold(ctx context.Context, mark fault.Mark) error {
 	x.phase(slo.PhaseHold)
 	until := x.Clock.Now().Add(or(x.scenario.Hold, DefaultHold))
-	seen := false
+	seen := x.scenario.Symptom.Name == "" // where nothing is wrong no log tells of it
 	for x.Clock.Now().Before(until) {
 		if !seen {
 			seen = x.lookForSymptom(ctx, mark, false)

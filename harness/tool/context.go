@@ -91,5 +91,6 @@ func environment(parent []string, p private, extra []string) []string {
 	if p.kubeconfig != "" {
 		env = append(env, "KUBECONFIG="+p.kubeconfig)
 	}
-	return append(env, ContextVariable+"="+p.context)
+	// kubectl would write what it has learnt of the cluster below ~/.kube.
+	return append(env, "KUBECACHEDIR="+filepath.Join(p.dir, "kubecache"), ContextVariable+"="+p.context)
 }

@@ -14,7 +14,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/gexec"
 
 	"github.com/nov30/nov30/harness/engine"
 	"github.com/nov30/nov30/harness/experiment"
@@ -22,6 +21,7 @@ import (
 	"github.com/nov30/nov30/harness/slo"
 	"github.com/nov30/nov30/harness/state"
 	"github.com/nov30/nov30/scenarios"
+	"github.com/nov30/nov30/suites/programs"
 )
 
 // A scenario takes some four minutes; what is beyond this hangs.
@@ -38,7 +38,11 @@ func TestChaos(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	options, err := options(ctx)
+	// Not the suite's own temporary directory: the guardian's program must outlive a suite that is killed.
+	dir, err := os.MkdirTemp("", "nov30-programs-")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(os.RemoveAll, dir)
+	options, err := options(ctx, dir)
 	Expect(err).NotTo(HaveOccurred())
 	session, err = experiment.Begin(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
@@ -59,11 +63,9 @@ var _ = ReportAfterSuite("results", func(r Report) {
 		}
 	}
 	code, err := session.Finish(interrupted)
-	fmt.Printf("exit code %d, report: %s\n", code, filepath.Join(filepath.Base(filepath.Dir(session.Dir)), session.Run, report.MarkdownFile))
+	fmt.Printf("exit code %d, report: %s\n", code, filepath.Join(filepath.Base(filepath.Dir(session.Dir)), session.Run, report.HTMLFile))
 	Expect(err).NotTo(HaveOccurred())
 })
-
-var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 
 var _ = func() bool {
 	for _, s := range scenarios.All() {
@@ -79,26 +81,27 @@ var _ = func() bool {
 }()
 
 // options reads what make passes on; without make the defaults are those of nov30 run.
-func options(ctx SpecContext) (experiment.Options, error) {
+func options(ctx SpecContext, programsDir string) (experiment.Options, error) {
 	out, err := filepath.Abs("../../out") // what is printed must be right in any directory
 	if err != nil {
 		return experiment.Options{}, err
 	}
 	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: out, Offline: os.Getenv("NOV30_OFFLINE") == "1",
 		Progress: func(line string) { fmt.Println("  " + line) }}
-	medic, err := gexec.Build("github.com/nov30/nov30/cmd/medic")
+	built, err := programs.Build(ctx, programsDir)
 	if err != nil {
 		return o, err
 	}
+	o.Guardian, o.NodeProgram = built.Guardian(), built.Node
 	env := os.Getenv
-	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), filepath.Dir(medic)); err != nil {
+	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), built.Dir); err != nil {
 		return o, err
 	}
 	dir, err := state.Dir(env)
 	if err != nil {
 		return o, err
 	}
-	o.Home = experiment.Home{Dir: dir}
+	o.Home, o.Exposed = experiment.Home{Dir: dir}, env("NOV30_TOOL_EXPOSED") == "1"
 	if o.Cache, err = state.CacheDir(env); err != nil {
 		return o, err
 	}

@@ -104,7 +104,7 @@ var _ = Describe("a fault", Ordered, func() {
 		Expect(servedSerial(ctx)).NotTo(Equal(before))
 		Expect(j.Close()).To(Succeed()) // what the kernel does for a process that was killed
 
-		swept, err := experiment.Sweep(ctx, provider, home, false, func(string) {})
+		swept, err := experiment.Sweep(ctx, provider, home, experiment.Scope{}, func(string) {})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(swept.Reverted).To(ContainElement(j.Path()))
 		Expect(swept.Busy).To(ContainElement(shared.Name()), "a cluster of a living run is left alone")

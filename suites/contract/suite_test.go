@@ -5,14 +5,12 @@ package contract
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/jonboulle/clockwork"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/gexec"
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
@@ -21,6 +19,7 @@ import (
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/site"
 	"github.com/nov30/nov30/harness/state"
+	"github.com/nov30/nov30/suites/programs"
 )
 
 // What every spec works on: one cluster with the site, made once.
@@ -34,6 +33,7 @@ var (
 	shared   *cluster.Kind
 	website  *site.Site
 	probes   *probe.Set
+	built    programs.Set
 )
 
 func TestContract(t *testing.T) {
@@ -56,12 +56,19 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	DeferCleanup(release)
 	provider = cluster.Provider{Engine: eng, Clock: clock, Home: home.ID(), Progress: say}
 
-	_, err = experiment.Sweep(ctx, provider, home, false, say) // what a killed suite left
+	_, err = experiment.Sweep(ctx, provider, home, experiment.Scope{}, say) // what a killed suite left
 	Expect(err).NotTo(HaveOccurred())
+	before := hostBefore(ctx)
+	DeferCleanup(func(ctx SpecContext) {
+		Eventually(before.compare).WithContext(ctx).WithTimeout(20 * time.Second).Should(Succeed())
+	}, NodeTimeout(time.Minute))
 	version, err := nodeimage.VersionOr(os.Getenv("NOV30_KUBERNETES"))
 	Expect(err).NotTo(HaveOccurred())
 	b := nodeimage.Builder{Engine: eng, Clock: clock, Cache: cache, Offline: os.Getenv("NOV30_OFFLINE") == "1", Progress: say}
 	image, err = b.Ensure(ctx, version)
+	Expect(err).NotTo(HaveOccurred())
+
+	built, err = programs.Build(ctx, GinkgoT().TempDir())
 	Expect(err).NotTo(HaveOccurred())
 
 	DeferCleanup(deleteShared, NodeTimeout(2*time.Minute)) // before it exists: creating may be interrupted
@@ -72,8 +79,6 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(probe.Prepare(ctx, shared, clock)).To(Succeed())
 	probes = probe.NewSet(clock, website.URL, website.Nonce)
 }, NodeTimeout(30*time.Minute))
-
-var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 
 func deleteShared(ctx SpecContext) error {
 	left, err := provider.Leftovers(ctx)
@@ -86,11 +91,4 @@ func deleteShared(ctx SpecContext) error {
 		}
 	}
 	return nil
-}
-
-// buildMedic compiles the reference tool and returns the directory it is in.
-func buildMedic() string {
-	path, err := gexec.Build("github.com/nov30/nov30/cmd/medic")
-	Expect(err).NotTo(HaveOccurred())
-	return filepath.Dir(path)
 }
