@@ -63,7 +63,7 @@ var etcdCertsExpiredRebooted = experiment.Scenario{
 	Name: "etcd-certs-expired-rebooted",
 	Story: "The API is dead by etcd's expired certificates, then operators restart the worker: kubelet has nobody to ask " +
 		"for its pods, nginx answers 502, and the site comes back only through the repair.",
-	Labels:  []string{"cause:etcd", "tier:pr", "row:T09", "row:T11"},
+	Labels:  []string{"cause:etcd", "tier:nightly", "row:T09", "row:T11"},
 	Faults:  []fault.Fault{fault.ExpireEtcdCerts{Cut: true}, fault.RestartNode{Role: cluster.Worker}},
 	Expect:  slo.Effect{Kind: slo.Outage},
 	Symptom: fault.APIServerRefusesExpiredEtcd(),

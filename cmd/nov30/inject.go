@@ -54,6 +54,9 @@ func inject(cmd *cobra.Command, s experiment.Scenario, kubeconfig, kubeContext s
 	if err != nil {
 		return err
 	}
+	if alive, err := m.Home.Alive(k.Run()); err != nil || alive {
+		return errors.Join(usageError("refused: run %s is under way on this cluster; inject into one that was kept", k.Run()), err)
+	}
 	j, err := beginJournal(k, m.Home, s.Name)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is injected into %s already; `nov30 sweep` undoes it", s.Name, k.Name())
@@ -78,5 +81,5 @@ func beginJournal(k *cluster.Kind, h experiment.Home, scenario string) (*journal
 		return nil, err
 	}
 	return journal.Create(h.Journals(), journal.Meta{Run: id.Run, Scenario: scenario, Arm: "by-hand", Cluster: id.Cluster,
-		CASHA256: id.CASHA256, APIServer: id.Server, Created: clockwork.NewRealClock().Now().UTC()})
+		CASHA256: id.CASHA256, APIServer: id.Server, Engine: k.Engine().String(), Created: clockwork.NewRealClock().Now().UTC()})
 }

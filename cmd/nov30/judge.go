@@ -57,7 +57,14 @@ func judge(cmd *cobra.Command, dir, output string) error {
 	if err := compare(cmd, dir, j); err != nil {
 		return err
 	}
-	if code := slo.ExitCode(j.Verdicts); code != slo.ExitPass {
+	code := slo.ExitCode(j.Verdicts)
+	if !j.Finished {
+		fmt.Fprintln(cmd.ErrOrStderr(), "the run did not come to its end: what else it was asked for is not known")
+		if code == slo.ExitPass {
+			code = slo.ExitInconclusive
+		}
+	}
+	if code != slo.ExitPass {
 		return exitError{code, nil}
 	}
 	return nil

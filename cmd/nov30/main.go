@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/experiment"
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/slo"
 )
@@ -79,7 +80,7 @@ func exitCode(ctx context.Context, err error) int {
 	var incomplete *journal.IncompleteError
 	var coded exitError
 	switch {
-	case errors.As(err, &incomplete):
+	case errors.As(err, &incomplete), errors.Is(err, experiment.ErrOpenJournal):
 		return slo.ExitRevertIncomplete
 	case errors.As(err, &coded):
 		return coded.code

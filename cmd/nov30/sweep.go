@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nov30/nov30/harness/engine"
 	"github.com/nov30/nov30/harness/experiment"
+	"github.com/nov30/nov30/harness/state"
 )
 
 func newSweep() *cobra.Command {
@@ -26,9 +28,10 @@ Exit 4 when something could not be undone; what to do by hand is printed.`,
 				return usageError("output %q: table or json", output)
 			}
 			swept, err := sweep(cmd, all)
-			if err == nil && stop && len(swept.Busy) > 0 {
-				err = errors.New("a run is alive: its engine is not stopped")
-			} else if err == nil && stop {
+			if err == nil && stop {
+				err = noRunIsAlive(swept)
+			}
+			if err == nil && stop {
 				err = engine.Stop(cmd.Context())
 			}
 			return errors.Join(err, printSwept(cmd, swept, output, err))
@@ -38,6 +41,19 @@ Exit 4 when something could not be undone; what to do by hand is printed.`,
 	cmd.Flags().BoolVar(&stop, "stop-engine", false, "stop nov30's own container engine afterwards")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
+}
+
+// noRunIsAlive refuses to stop the engine under a run, one without a cluster yet too.
+func noRunIsAlive(swept experiment.Swept) error {
+	dir, err := state.Dir(os.Getenv)
+	if err != nil {
+		return err
+	}
+	runs, err := experiment.Home{Dir: dir}.Living()
+	if err == nil && len(runs)+len(swept.Busy) > 0 {
+		err = fmt.Errorf("a run is alive, its engine is not stopped: %s", strings.Join(append(runs, swept.Busy...), ", "))
+	}
+	return err
 }
 
 func sweep(cmd *cobra.Command, all bool) (experiment.Swept, error) {

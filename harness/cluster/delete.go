@@ -27,11 +27,11 @@ func (p Provider) delete(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("delete cluster %s: %w", name, err)
 	}
-	_, err = p.Engine.Run(ctx, nil, "network", "rm", name)
-	if noNetwork(err) {
-		return nil
+	if _, err = p.Engine.Run(ctx, nil, "network", "rm", name); err != nil && !noNetwork(err) {
+		return err
 	}
-	return err
+	// A `docker run` of kind's outlives a nov30 that was killed: its container may have come only now.
+	return p.removeContainers(ctx, "label="+labelKind+"="+name)
 }
 
 // noNetwork tells whether an engine command failed because the network that it names does not exist.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/nov30/nov30/harness/redact"
 )
 
 // nodeLogs are the commands whose output is kept of every node, by file name. An allow-list: nothing of /etc/kubernetes
@@ -54,5 +56,5 @@ func write(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(path, text, 0o600)
+	return os.WriteFile(path, redact.Bytes(text), 0o600)
 }

@@ -10,9 +10,16 @@ import (
 // quietWithin is how long commands that somebody began in the nodes may go on before they are no longer waited for.
 const quietWithin = 10 * time.Second
 
+// BusyError names the nodes in which commands still run.
+type BusyError struct{ Nodes []string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("commands still run in %s", strings.Join(e.Nodes, ", "))
+}
+
 // AwaitQuiet waits until no command runs in the nodes that was begun through the engine, for at most 10 s. A harness that was
 // killed leaves behind the command that it was just running, which goes on without it: what is put right before that has
-// ended would be undone by it. A shell that somebody has open in a node outlasts the wait; the error names it, and what is
+// ended would be undone by it. A shell that somebody has open in a node outlasts the wait: *BusyError, and what is
 // done next is for the caller to say.
 func (k *Kind) AwaitQuiet(ctx context.Context) error {
 	deadline := k.provider.Clock.Now().Add(quietWithin)
@@ -22,7 +29,7 @@ func (k *Kind) AwaitQuiet(ctx context.Context) error {
 			return err
 		}
 		if k.provider.Clock.Now().After(deadline) {
-			return fmt.Errorf("commands still run in %s", strings.Join(busy, ", "))
+			return &BusyError{Nodes: busy}
 		}
 		select {
 		case <-ctx.Done():

@@ -20,6 +20,9 @@ type Engine struct {
 	Own  bool   // started by nov30
 }
 
+// String names the engine and where it is.
+func (e *Engine) String() string { return strings.TrimSpace(e.Name + " " + e.Host) }
+
 // CommandError is an engine command that failed.
 type CommandError struct {
 	Argv           []string

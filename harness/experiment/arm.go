@@ -23,6 +23,7 @@ import (
 type ground struct {
 	cluster *cluster.Kind
 	site    *site.Site
+	left    *snapshot.Snapshot // how the arm before left it; nil: it is new
 }
 
 // armRun is one arm while it runs.
@@ -42,8 +43,8 @@ type armRun struct {
 	watch   *watch
 	journal *journal.File
 	limit   *ttl.Limit
-	healthy snapshot.Snapshot
-	changes int // how many differences to the healthy cluster were found
+	base    snapshot.Snapshot // what changes are counted from
+	clean   bool              // it was compared with the healthy cluster, and nothing is different
 	probes  *probe.Set
 	tool    *tool.Running
 	stop    []func() // ends probes and tool, last in first out
@@ -93,6 +94,13 @@ func (x *armRun) run(ctx context.Context) error {
 	}
 	x.emit(outcomeEvent(slo.HostClock, "", x.clock0.check()))
 	x.phase(slo.PhaseEnd)
+	if x.tool != nil {
+		x.tool.Stop() // what it does when it is told to go is its doing, too
+	}
+	if err := x.examine(ctx); err != nil {
+		return err
+	}
+	x.emit(outcomeEvent(slo.TTL, "", x.limit.Check(ctx)))
 	x.whole = true
 	return nil
 }
@@ -118,11 +126,7 @@ func (x *armRun) act(ctx context.Context) error {
 	if x.record.Arm == slo.Untreated {
 		do = func() error { return x.hold(ctx, seen) }
 	}
-	if err := do(); err != nil {
-		return err
-	}
-	x.emit(outcomeEvent(slo.TTL, "", x.limit.Check(ctx)))
-	return nil
+	return do()
 }
 
 // inject breaks what the scenario says. A fault that could not be injected ends the arm: the record says so.

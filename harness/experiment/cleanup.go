@@ -35,8 +35,12 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	if x.ground == nil { // it could not be made; the logs that say why may be there
 		return errors.Join(redactLogs(x.dir), x.closeLog())
 	}
-	if x.handed = x.handOn(); x.handed {
-		return errors.Join(redactLogs(x.dir), x.closeLog())
+	if x.handOn() {
+		err := errors.Join(within(ctx, revertWithin, x.revert), redactLogs(x.dir), x.closeLog())
+		if x.handed = err == nil; x.handed {
+			return nil
+		}
+		return errors.Join(err, x.delete(ctx))
 	}
 	if err := within(ctx, collectWithin, x.collect); err != nil {
 		x.say("evidence is incomplete: %v", err) // a stopped node has no logs to give; no reason to throw the arm away
@@ -78,7 +82,7 @@ func (x *armRun) collect(ctx context.Context) error {
 	if x.site != nil {
 		out, err := x.Engine.Run(ctx, nil, "logs", "--tail", "2000", x.site.Edge)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(x.evidence(), "edge.log"), out, 0o600)
+			err = os.WriteFile(filepath.Join(x.evidence(), "edge.log"), redact.Bytes(out), 0o600)
 		}
 		errs = append(errs, err)
 	}
@@ -133,6 +137,9 @@ func (x *armRun) revert(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := ttl.Disarm(ctx, x.cluster); err != nil { // again, for a node that was off before
+		x.say("the nodes' time limit could not be taken back: %v", err)
 	}
 	return x.journal.Seal()
 }

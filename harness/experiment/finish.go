@@ -22,6 +22,7 @@ func (s *Session) Finish(interrupted bool) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	guardErr := s.guard.release(context.Background())
+	s.err = errors.Join(s.err, guardErr)
 	s.file.Interrupted, s.file.Finished = interrupted, true
 	err := errors.Join(report.WriteRun(s.Dir, s.file), s.write(interrupted), guardErr)
 	if leak := s.searchCanary(); leak != nil {
@@ -43,9 +44,11 @@ func (s *Session) exitCode(interrupted bool) int {
 	switch {
 	case code == slo.ExitRevertIncomplete || errors.As(s.err, &incomplete):
 		return slo.ExitRevertIncomplete
+	case errors.Is(s.err, ErrSecret):
+		return slo.ExitInfrastructure
 	case interrupted:
 		return slo.ExitInterrupted
-	case errors.Is(s.err, ErrSecret), s.err != nil && code != slo.ExitFail:
+	case s.err != nil && code != slo.ExitFail:
 		return slo.ExitInfrastructure
 	}
 	return code

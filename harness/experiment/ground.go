@@ -94,5 +94,5 @@ func (g *ground) delete(ctx context.Context) error {
 // handOn says whether the next arm may have this ground: nothing was injected into it, the tool changed nothing, and
 // everything that was measured is whole and green.
 func (x *armRun) handOn() bool {
-	return x.pass && x.whole && x.record.Arm == slo.Sham && x.changes == 0 && len(x.watch.notGreen(0, always)) == 0
+	return x.pass && x.whole && x.record.Arm == slo.Sham && x.clean && len(x.watch.notGreen(0, always)) == 0
 }

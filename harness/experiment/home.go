@@ -51,9 +51,16 @@ func (h Home) Hold(run string) (release func(), err error) {
 			return nil, fmt.Errorf("run %s is held by another process: %w", run, err)
 		}
 		if isStill(f, path) {
-			return func() { os.Remove(h.tidyFile(run)); os.Remove(path); f.Close() }, nil
+			return func() { h.release(run); f.Close() }, nil
 		}
 		f.Close() // a sweep took it for a dead run's in the moment before it was locked
+	}
+}
+
+// release ends a run that has undone everything itself. What it could not remove stays noted for a sweep.
+func (h Home) release(run string) {
+	if h.tidy(run) == nil {
+		os.Remove(filepath.Join(h.runs(), run+".lock"))
 	}
 }
 
@@ -67,8 +74,60 @@ func isStill(f *os.File, path string) bool {
 	return err == nil && os.SameFile(held, now)
 }
 
-// alive tells whether a living process holds the run.
-func (h Home) alive(run string) (bool, error) {
+// Living lists the runs that a living process holds.
+func (h Home) Living() ([]string, error) {
+	locks, err := filepath.Glob(filepath.Join(h.runs(), "*.lock"))
+	if err != nil {
+		return nil, err
+	}
+	var living []string
+	for _, l := range locks {
+		run := strings.TrimSuffix(filepath.Base(l), ".lock")
+		alive, err := h.Alive(run)
+		if err != nil {
+			return nil, err
+		}
+		if alive {
+			living = append(living, run)
+		}
+	}
+	return living, nil
+}
+
+// sweepWithin is how long one sweep waits for another one to end.
+const sweepWithin = 5 * time.Minute
+
+// sweeps makes sure that only one process sweeps at a time: a guardian and the start of the next run would stumble over each
+// other's deletions.
+func (h Home) sweeps(ctx context.Context, clock clockwork.Clock) (done func(), err error) {
+	if _, err := state.Make(h.Dir); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(h.Dir, "sweep.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	deadline := clock.Now().Add(sweepWithin)
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || clock.Now().After(deadline) {
+			f.Close()
+			return nil, fmt.Errorf("another sweep is under way: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, context.Cause(ctx)
+		case <-clock.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Alive tells whether a living process holds the run.
+func (h Home) Alive(run string) (bool, error) {
 	f, err := os.Open(filepath.Join(h.runs(), run+".lock"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -108,7 +167,7 @@ func (h Home) forgetDead(only string) error {
 		if only != "" && run != only {
 			continue
 		}
-		alive, err := h.alive(run)
+		alive, err := h.Alive(run)
 		if err != nil {
 			return err
 		}
@@ -198,7 +257,7 @@ func (h Home) openJournal() (path string, busy bool, err error) {
 		return "", false, err
 	}
 	for _, l := range all {
-		alive, err := h.alive(l.Meta.Run)
+		alive, err := h.Alive(l.Meta.Run)
 		if err != nil {
 			return "", false, err
 		}

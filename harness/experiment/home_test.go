@@ -8,7 +8,7 @@ import (
 
 func living(t *testing.T, h Home, run string) bool {
 	t.Helper()
-	alive, err := h.alive(run)
+	alive, err := h.Alive(run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func (s *Session) Measure(ctx context.Context, sc Scenario, spec slo.Spec, arms 
 		var err error
 		pass := a == slo.Sham && n+1 < len(order) && order[n+1] == slo.Treated
 		if on, err = s.arm(ctx, sc, spec, a, on, pass); err != nil {
-			return fmt.Errorf("%s, arm %s: %w", sc.Name, a, err)
+			return errors.Join(fmt.Errorf("%s, arm %s: %w", sc.Name, a, err), on.delete(context.WithoutCancel(ctx)))
 		}
 	}
 	return nil

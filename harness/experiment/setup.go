@@ -27,10 +27,8 @@ func (x *armRun) setUp(ctx context.Context) error {
 	if err := x.prepare(ctx); err != nil {
 		return err
 	}
-	if x.record.Arm != slo.Sham {
-		if err := x.openJournal(ctx); err != nil {
-			return err
-		}
+	if err := x.openJournal(ctx); err != nil {
+		return err
 	}
 	if err := x.observe(ctx); err != nil {
 		return err
@@ -38,14 +36,15 @@ func (x *armRun) setUp(ctx context.Context) error {
 	return x.takeHealthy(ctx)
 }
 
-// openJournal begins the journal of the inverses, and sets the time limit after which the nodes revert by themselves.
+// openJournal begins the journal of the inverses, and sets the time limit after which the nodes revert by themselves; in the
+// arm without a fault, too, because a tool could tell them apart by it.
 func (x *armRun) openJournal(ctx context.Context) error {
 	id, err := x.cluster.Identity()
 	if err != nil {
 		return err
 	}
 	meta := journal.Meta{Run: x.Run, Scenario: x.scenario.Name,
-		Arm: string(x.record.Arm), Cluster: id.Cluster, CASHA256: id.CASHA256, APIServer: id.Server, Created: x.Clock.Now().UTC()}
+		Arm: string(x.record.Arm), Cluster: id.Cluster, CASHA256: id.CASHA256, APIServer: id.Server, Engine: x.Engine.String(), Created: x.Clock.Now().UTC()}
 	if x.journal, err = journal.Create(x.Home.Journals(), meta); err != nil {
 		return err
 	}

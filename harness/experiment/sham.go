@@ -11,8 +11,5 @@ import (
 func (x *armRun) sham(ctx context.Context) error {
 	x.phase(slo.PhaseSoak)
 	x.emit(outcomeEvent(slo.Cut, "", fault.CutConnections(ctx, x.cluster)))
-	if err := x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack); err != nil {
-		return err
-	}
-	return x.examine(ctx)
+	return x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack)
 }

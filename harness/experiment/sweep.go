@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/nov30/nov30/harness/cluster"
@@ -31,6 +32,11 @@ type Scope struct {
 // carries *journal.IncompleteError where an inverse could not be applied.
 func Sweep(ctx context.Context, p cluster.Provider, h Home, scope Scope, progress func(string)) (Swept, error) {
 	s := Swept{Reverted: []string{}, Deleted: []string{}, Kept: []string{}, Busy: []string{}}
+	done, err := h.sweeps(ctx, p.Clock)
+	if err != nil {
+		return s, err
+	}
+	defer done()
 	open, err := journal.List(h.Journals())
 	if err != nil {
 		return s, err
@@ -55,6 +61,9 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, scope Scope, progres
 	}
 	clusters, err := p.Leftovers(ctx)
 	if err != nil {
+		for _, b := range broken {
+			errs = append(errs, unreverted(b, err))
+		}
 		return s, errors.Join(append(errs, err)...)
 	}
 	for _, c := range clusters {
@@ -76,7 +85,7 @@ func Sweep(ctx context.Context, p cluster.Provider, h Home, scope Scope, progres
 }
 
 func (s *Swept) cluster(ctx context.Context, p cluster.Provider, h Home, c cluster.Leftover, all bool, progress func(string)) error {
-	alive, err := h.alive(c.Run)
+	alive, err := h.Alive(c.Run)
 	switch {
 	case err != nil:
 		return err
@@ -100,20 +109,26 @@ func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, pro
 		return os.Remove(l.Path) // begun and never written to
 	}
 	if l.Err != nil {
-		return fmt.Errorf("journal %s: %w", l.Path, l.Err)
+		return unreverted(l, fmt.Errorf("journal %s: %w", l.Path, l.Err))
 	}
 	f, err := journal.Open(l.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else has just done it
+	}
 	if err != nil {
-		return err
+		return unreverted(l, err)
 	}
 	defer f.Close()
 	m := l.Meta
+	if here := p.Engine.String(); m.Engine != "" && m.Engine != here {
+		return unreverted(l, fmt.Errorf("cluster %s is on %s, and this is %s: set NOV30_ENGINE or DOCKER_HOST as they were", m.Cluster, m.Engine, here))
+	}
 	k, err := p.OpenIdentity(ctx, cluster.Identity{Cluster: m.Cluster, Run: m.Run, Server: m.APIServer, CASHA256: m.CASHA256})
 	if errors.Is(err, cluster.ErrGone) {
 		return f.Discard() // whatever was broken is gone with it
 	}
 	if err != nil {
-		return err
+		return unreverted(l, err)
 	}
 	if err := k.AwaitQuiet(ctx); err != nil {
 		progress(fmt.Sprintf("cluster %s: %v", m.Cluster, err)) // no reason to leave it broken
@@ -121,7 +136,21 @@ func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, pro
 	if err := f.Revert(ctx, k, func(i journal.Inverse, err error) { progress(outcome(i, err)) }); err != nil {
 		return err
 	}
-	return errors.Join(f.Seal(), ttl.Disarm(ctx, k), k.ClearBackOff(ctx))
+	if err := ttl.Disarm(ctx, k); err != nil { // before the journal goes, which is what leads back here
+		return fmt.Errorf("everything is undone, but the nodes' time limit is still set: %w", err)
+	}
+	if err := k.ClearBackOff(ctx); err != nil {
+		progress(fmt.Sprintf("kubelet could not be restarted, so the API may take five minutes: %v", err))
+	}
+	return f.Seal()
+}
+
+// unreverted is the error of a journal whose inverses could not even be begun with.
+func unreverted(l journal.Listed, cause error) error {
+	if l.Pending == 0 && len(l.Lost) == 0 {
+		return cause
+	}
+	return &journal.IncompleteError{Journal: l.Path, Cluster: l.Meta.Cluster, Cause: cause, Pending: l.Pending}
 }
 
 func outcome(i journal.Inverse, err error) string {
@@ -139,7 +168,7 @@ func Dead(ctx context.Context, e *engine.Engine, h Home) ([]string, error) {
 	}
 	var dead []string
 	for _, c := range clusters {
-		alive, err := h.alive(c.Run)
+		alive, err := h.Alive(c.Run)
 		if err != nil {
 			return nil, err
 		}

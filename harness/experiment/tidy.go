@@ -65,7 +65,10 @@ func (h Home) tidy(run string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return os.Remove(h.tidyFile(run))
+	if err := os.Remove(h.tidyFile(run)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (l remnant) tidy(kept map[string]bool) error {

@@ -32,13 +32,17 @@ func (x *armRun) startTool(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Env: x.Engine.Env(), Detect: detect, Recover: recover,
+	private := tool.NewPrivate() // it will hold a key, and processes will have its name: noted before it is there
+	if err := errors.Join(x.leaves(remnant{Strays: tool.ContextPath(private)}), x.leaves(remnant{Remove: private})); err != nil {
+		return err
+	}
+	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Private: private, Env: x.Engine.Env(), Detect: detect, Recover: recover,
 		Emit: x.emit, Clock: x.Clock, Hide: []string{x.Home.Dir, x.Dir}, Exposed: x.Exposed}) // no Dir: x.dir would tell the scenario's name
 	if err != nil {
 		return err
 	}
 	x.stop = append(x.stop, x.tool.Stop)
-	return errors.Join(x.leaves(remnant{Strays: x.tool.ContextPath()}), x.leaves(remnant{Remove: x.tool.Private()}))
+	return nil
 }
 
 // toolContext is all that the tool is told.

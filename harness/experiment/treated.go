@@ -22,20 +22,12 @@ func (x *armRun) treat(ctx context.Context, injected time.Time) error {
 		return x.sleep(ctx, or(x.scenario.Hold, DefaultHold))
 	}
 	if x.scenario.Culprit == "" {
-		return x.leave(ctx)
+		if err := x.takeBroken(ctx); err != nil {
+			return err
+		}
+		return x.sleep(ctx, or(x.scenario.Hold, DefaultHold))
 	}
-	if err := x.repair(ctx, injected); err != nil {
-		return err
-	}
-	return x.compare(ctx)
-}
-
-// leave holds the fault for its time where there is nothing to repair.
-func (x *armRun) leave(ctx context.Context) error {
-	if err := x.sleep(ctx, or(x.scenario.Hold, DefaultHold)); err != nil {
-		return err
-	}
-	return x.examine(ctx)
+	return x.repair(ctx, injected)
 }
 
 // repair waits for the tool's alarm and its repair, then for the soak.
@@ -51,11 +43,7 @@ func (x *armRun) repair(ctx context.Context, injected time.Time) error {
 	}
 	x.phase(slo.PhaseSoak)
 	x.emit(outcomeEvent(slo.Cut, "", fault.CutConnections(ctx, x.cluster)))
-	if err := x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack); err != nil {
-		return err
-	}
-	x.readWritesBack(ctx)
-	return nil
+	return x.sleep(ctx, or(x.scenario.Soak, DefaultSoak)+soakSlack)
 }
 
 // stableFor is how long no probe may have been red before a repair counts as done. A control plane that comes back does

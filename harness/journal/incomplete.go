@@ -11,6 +11,8 @@ type IncompleteError struct {
 	Cluster string
 	Failed  []Failure
 	Lost    []string // entries of the journal that cannot be read any more
+	Cause   error    // why none of its inverses could be begun with
+	Pending int      // how many those are
 }
 
 // Failure is one inverse that could not be applied or proven.
@@ -32,6 +34,10 @@ func failure(journal string, n numbered, cause error) Failure {
 func (e *IncompleteError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "revert of %s incomplete, `nov30 sweep` tries again:", e.Journal)
+	if e.Cause != nil {
+		fmt.Fprintf(&b, "\n- none of its %d inverses could be applied: %v", e.Pending, e.Cause)
+		fmt.Fprintf(&b, "\n  by hand: mend that and run `nov30 sweep`, or delete cluster %s, then the journal", e.Cluster)
+	}
 	for _, f := range e.Failed {
 		fmt.Fprintf(&b, "\n- %s: %v", f.What, f.Err)
 		if f.ByHand != "" {
@@ -50,6 +56,9 @@ func (e *IncompleteError) Error() string {
 // Unwrap gives the causes.
 func (e *IncompleteError) Unwrap() []error {
 	var causes []error
+	if e.Cause != nil {
+		causes = append(causes, e.Cause)
+	}
 	for _, f := range e.Failed {
 		causes = append(causes, f.Err)
 	}

@@ -21,7 +21,8 @@ type Meta struct {
 	Cluster   string    `json:"cluster"`   // name of the cluster, as Cluster.Name gives it
 	CASHA256  string    `json:"ca_sha256"` // SHA-256 of the DER of the cluster's CA certificate when the journal was begun, hex
 	APIServer string    `json:"api_server"`
-	Created   time.Time `json:"created"` // wall clock, for people
+	Engine    string    `json:"engine,omitempty"` // the engine that the cluster is on; another one does not know whether it is gone
+	Created   time.Time `json:"created"`          // wall clock, for people
 }
 
 // ErrVersion is a journal of a format that this program does not know.

@@ -69,7 +69,7 @@ func (p *Schedule) Check(ctx context.Context, c cluster.Cluster) error {
 func (p *Schedule) pod(name string) *corev1.Pod {
 	grace, token := int64(1), false
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: map[string]string{idLabel: p.id}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: map[string]string{IDLabel: p.id}},
 		Spec: corev1.PodSpec{
 			RestartPolicy:                 corev1.RestartPolicyNever,
 			TerminationGracePeriodSeconds: &grace,

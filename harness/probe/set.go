@@ -23,8 +23,8 @@ const (
 // Namespace is where the probes make their objects; Prepare makes it.
 const Namespace = "nov30-probe"
 
-// idLabel marks the objects of one probe of one arm.
-const idLabel = "nov30.probe"
+// IDLabel marks the objects of one probe of one arm; its value is that probe's.
+const IDLabel = "nov30.probe"
 
 // siteImage is in every node's image store; its pods need no pull.
 const siteImage = "nov30.local/site:v1"

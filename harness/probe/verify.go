@@ -54,7 +54,7 @@ func (p *Write) Verify(ctx context.Context, c cluster.Cluster) error {
 		return ErrNoWrites
 	}
 	var list corev1.ConfigMapList
-	path := configMaps + "?labelSelector=" + idLabel + "%3D" + p.id
+	path := configMaps + "?labelSelector=" + IDLabel + "%3D" + p.id
 	if _, err := p.client.do(ctx, c.Kubeconfig(), call{method: http.MethodGet, path: path, want: http.StatusOK, out: &list}); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}

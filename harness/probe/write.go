@@ -136,7 +136,7 @@ func (p *Write) readBack(ctx context.Context, c cluster.Cluster, name string) er
 
 func (p *Write) write(ctx context.Context, c cluster.Cluster, name, value string) error {
 	object := corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: map[string]string{idLabel: p.id}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: map[string]string{IDLabel: p.id}},
 		Data:       map[string]string{valueKey: value},
 	}
 	var got corev1.ConfigMap

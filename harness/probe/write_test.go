@@ -61,7 +61,7 @@ func (a *mapAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		selector := r.URL.Query().Get("labelSelector")
 		var list corev1.ConfigMapList
 		for _, m := range a.stored {
-			if idLabel+"="+m.Labels[idLabel] == selector {
+			if IDLabel+"="+m.Labels[IDLabel] == selector {
 				list.Items = append(list.Items, m)
 			}
 		}

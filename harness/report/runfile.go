@@ -87,6 +87,8 @@ type Judged struct {
 	Text     []byte // verdicts.json as it must be, to the byte
 	// Old is a run of version 1: its verdicts.json had fewer fields and cannot be compared.
 	Old bool
+	// Finished: the run came to its end. Of one that was killed nobody knows what else it was asked for.
+	Finished bool
 }
 
 // Judge computes every verdict of a run again from its files alone: run.json and the arms' records.
@@ -106,7 +108,9 @@ func Judge(runDir string) (Judged, error) {
 	for _, s := range run.Scenarios {
 		verdicts = append(verdicts, s.Verdict(records[s.Name]))
 	}
-	return judged(verdicts)
+	j, err := judged(verdicts)
+	j.Finished = run.Finished
+	return j, err
 }
 
 func judged(verdicts []slo.Verdict) (Judged, error) {
@@ -127,6 +131,9 @@ func judgeOld(runDir string, records Records) (Judged, error) {
 	for _, v := range old {
 		s := Selected{Name: v.Name, Absent: true, Broken: "it has no record"}
 		for _, r := range records[v.Name] {
+			if r.Version > 1 {
+				return Judged{}, fmt.Errorf("%s is missing, and the records are not of version 1", RunFile)
+			}
 			s = Selected{Name: v.Name, Spec: r.Spec}
 			if r.Arm == slo.Treated {
 				break
@@ -135,7 +142,7 @@ func judgeOld(runDir string, records Records) (Judged, error) {
 		verdicts = append(verdicts, s.Verdict(records[v.Name]))
 	}
 	j, err := judged(verdicts)
-	j.Old = true
+	j.Old, j.Finished = true, true
 	return j, err
 }
 

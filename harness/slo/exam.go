@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // exam judges what the tool did to the cluster, beside whether it answers again: nothing deleted, recreated, weakened or
@@ -38,7 +39,11 @@ func (j *judge) timeLimit() {
 // compared checks that the cluster was compared with the healthy one. At the end of an arm that has failed already it need
 // not have been possible.
 func (j *judge) compared() {
-	for _, when := range []string{SnapshotHealthy, SnapshotEnd} {
+	moments := []string{SnapshotHealthy, SnapshotEnd}
+	if j.harmless() {
+		moments = append(moments, SnapshotBroken)
+	}
+	for _, when := range moments {
 		taken := j.of(Snapshot, named(when))
 		if len(taken) == 1 && taken[0].OK {
 			continue
@@ -54,13 +59,16 @@ func (j *judge) compared() {
 	}
 }
 
-// vandalism judges every change. Where nothing was injected there is nothing to repair and every change is one too many.
+// harmless says whether a fault was injected that needs no repair: changes count from after it.
+func (j *judge) harmless() bool { return j.arm == Treated && j.spec.Culprit == "" }
+
+// vandalism judges every change. Where there is nothing to repair every change is one too many.
 func (j *judge) vandalism() {
 	var bad []string
 	for _, e := range j.of(Changed, every) {
 		r := ChangeResult{Arm: j.arm, State: Vandalism, Change: *e.Change}
 		switch {
-		case j.arm == Sham:
+		case j.arm == Sham || j.harmless():
 		case e.Change.Kind == Renewed:
 			r.State = RenewedOnly
 		case j.spec.allows(*e.Change):
@@ -75,8 +83,11 @@ func (j *judge) vandalism() {
 		return
 	}
 	where := ""
-	if j.arm == Sham {
+	switch {
+	case j.arm == Sham:
 		where = ", where nothing was injected"
+	case j.harmless():
+		where = ", where nothing is to be repaired"
 	}
 	j.fail("vandalism: %d changes that no repair needs%s: %s", len(bad), where, strings.Join(bad[:min(len(bad), listedMost)], "; "))
 }
@@ -121,6 +132,9 @@ func (j *judge) renewed() {
 			j.fail("certificate %s was not renewed: the old one was put back, serial %s", clip(name), clip(end.Certificate.Serial))
 		case !end.OK:
 			j.failBecause(end.Error, "certificate "+clip(name)+" is not valid at the end")
+		case end.Certificate.NotAfter.Before(healthy.Certificate.NotAfter.Add(-time.Hour)): // an hour for clocks and rounding
+			j.fail("certificate %s ends earlier than the one it took the place of: %s, not %s", clip(name),
+				end.Certificate.NotAfter.UTC().Format(time.RFC3339), healthy.Certificate.NotAfter.UTC().Format(time.RFC3339))
 		}
 	}
 }

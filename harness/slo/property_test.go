@@ -196,14 +196,17 @@ func TestDelayingAFindingNeverMakesItPass(t *testing.T) {
 			return
 		}
 		d := sc.drafts[1]
-		inject := 10 * s
+		inject, quiet := 10*s, 60*s
 		for _, e := range d.events {
 			if e.Kind == Phase && e.Name == PhaseInject {
 				inject = e.At
 			}
+			if e.Kind == Phase && e.Name == PhaseSoak {
+				quiet = e.At + quietAfter // from here on a right finding is a false alarm, too
+			}
 		}
 		late := func(e Event) bool {
-			return e.Kind == Finding && e.Finding.Culprit == "etcd/server" && e.At >= inject && r.Intn(2) == 0
+			return e.Kind == Finding && e.Finding.Culprit == "etcd/server" && e.At >= inject && e.At < quiet && r.Intn(2) == 0
 		}
 		d.each(late, func(e *Event) {
 			e.At += time.Duration(r.Intn(40000)) * ms

@@ -42,7 +42,7 @@ const (
 	Finding   Kind = "finding"    // Finding: one line of the tool's detector
 	ToolEvent Kind = "tool"       // Name: one of DetectStart…; OK, Error (an exit that the harness itself asked for is OK)
 	Cut       Kind = "cut"        // OK, Error: connections cut in the soak
-	Writes    Kind = "writes"     // OK, Error, Detail: every acknowledged write was read back at the end
+	Writes    Kind = "writes"     // OK, Error, Detail: every acknowledged write was read back at the end; Name: empty or WritesUnreadable
 	Revert    Kind = "revert"     // Name, OK, Error: one inverse applied and verified (never OK: it could not be completed)
 	HostClock Kind = "host-clock" // OK, Error: the host's clock was compared with its monotonic expectation
 	Note      Kind = "note"       // Detail
@@ -71,10 +71,13 @@ const (
 	PhaseEnd     = "end"     // no check, finding or tool event after this is judged; an arm that was broken off has none
 )
 
+// WritesUnreadable is the name of a writes event that says nothing of the writes: they could not be read.
+const WritesUnreadable = "unreadable"
+
 // When the cluster's content was taken.
 const (
 	SnapshotHealthy = "healthy" // before anything was injected
-	SnapshotBroken  = "broken"  // after the injection, before the tool could begin its repair: certificates only
+	SnapshotBroken  = "broken"  // after the injection, before the tool could begin its repair; content only where nothing is to be repaired
 	SnapshotEnd     = "end"     // when all is over, before anything is reverted
 )
 

@@ -29,10 +29,20 @@ func (j *judge) recovered(bite time.Duration, start, exit *Event) {
 	if !j.soaked(at, exit) {
 		return
 	}
+	j.quietAgain()
 	took := at - bite
 	j.measured.recover = &took
 	j.timeHeal(start)
 	j.writesRead()
+}
+
+// quietAfter is how long into the soak a detector may go on about what has been repaired.
+const quietAfter = 15 * time.Second
+
+// quietAgain fails the tool for alarms while everything is green and stays so: a detector that latches, or cries at
+// everything, is right once.
+func (j *judge) quietAgain() {
+	j.alarms(j.phase[PhaseSoak]+quietAfter, j.end()+1, "after everything was green again")
 }
 
 // relapsed checks for a red check that was scheduled in the soak.
@@ -121,6 +131,7 @@ func (j *judge) prevented(start, exit *Event) {
 	if !j.soaked(exit.At, exit) {
 		return
 	}
+	j.quietAgain()
 	recover, heal := time.Duration(0), exit.At-start.At
 	j.measured.recover, j.measured.heal = &recover, &heal
 	j.writesRead()

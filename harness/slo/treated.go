@@ -43,6 +43,11 @@ func (j *judge) onlyDetected() {
 	if len(j.of(ToolEvent, named(RecoverStart))) > 0 {
 		j.doubt("the recovery was started although only the detection was asked for")
 	}
+	for _, p := range j.spec.Probes {
+		if checks := j.checks[p.Name]; p.Red && len(checks) > 0 && checks[len(checks)-1].OK {
+			j.doubt("healed without a recovery: probe %s is green at the end", p.Name)
+		}
+	}
 	if len(j.fails) == 0 && len(j.measured.wrong) > 0 {
 		j.fail("named %s beside the right culprit", listed(j.measured.wrong))
 	}
@@ -51,6 +56,10 @@ func (j *judge) onlyDetected() {
 
 func (j *judge) lostWrites() {
 	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK }) {
+		if w.Name == WritesUnreadable {
+			j.doubtBecause(w.Error, "the acknowledged writes could not be read")
+			continue
+		}
 		j.failBecause(w.Error, "acknowledged writes lost")
 	}
 }

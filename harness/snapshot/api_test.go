@@ -97,8 +97,7 @@ var apiHarmless = map[string]edits{
 	"leases and events": {[]string{"", "kind: Lease\nmetadata: {name: l, namespace: site}", "", "kind: Event\nmetadata: {name: e, namespace: site}"}, nil, nil},
 	"a bootstrap token": {[]string{"jws-kubeconfig-abcdef: x", "jws-kubeconfig-fedcba: y",
 		"", "kind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata: {name: bootstrap-token-fedcba, namespace: kube-system}"}, nil, nil},
-	"what the probes make": {[]string{"", "kind: Namespace\nmetadata: {name: nov30-probe}",
-		"", "kind: ConfigMap\nmetadata: {name: w, namespace: nov30-probe}"}, nil, nil},
+	"what the probes make": {[]string{"", "kind: ConfigMap\nmetadata: {name: w, namespace: nov30-probe, labels: {nov30.probe: x}}"}, nil, nil},
 	"taints of controllers, a token of a service account": {[]string{
 		"spec: {podCIDR", "spec: {taints: [{key: node.kubernetes.io/not-ready, effect: NoExecute, timeAdded: x}], podCIDR",
 		"{name: default, namespace: site}", "{name: default, namespace: site}\nsecrets: [{name: default-token-abcde}]"}, nil, nil},

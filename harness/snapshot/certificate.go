@@ -36,7 +36,7 @@ func (d document) certificate(path string, c *x509.Certificate) {
 			d.set(join(path, "extensions")+"["+e.Id.String()+"]", fmt.Sprintf("critical %t, SHA-256 %s", e.Critical, sum(e.Value)))
 		}
 	}
-	d[join(path, "life")] = leaf{life: fmt.Sprintf("serial %x, %s to %s", c.SerialNumber,
+	d[join(path, "life")] = leaf{ends: c.NotAfter, life: fmt.Sprintf("serial %x, %s to %s", c.SerialNumber,
 		c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))}
 }
 

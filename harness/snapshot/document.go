@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 )
 
 // key names an object: a node and the object in the words of slo.Change.
@@ -34,12 +35,17 @@ type leaf struct {
 	bits int
 	// life is what the renewal of a certificate or a key changes, as it is shown; of a key its SHA-256.
 	life string
+	// ends is when a certificate ends. One that ends earlier than the one it took the place of is weaker, not renewed.
+	ends time.Time
 }
 
 // differs says whether a change from l to other is more than a renewal.
 func (l leaf) differs(other leaf) bool {
 	if l.bits > 0 && other.bits > 0 {
 		return other.bits < l.bits
+	}
+	if !l.ends.IsZero() && other.ends.Before(l.ends.Add(-time.Hour)) { // an hour for clocks and rounding
+		return true
 	}
 	return l.text != other.text || l.secret != other.secret
 }

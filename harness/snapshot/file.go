@@ -37,7 +37,7 @@ type file struct {
 func own(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, ".nov30") ||
-		strings.HasPrefix(base, "nov30-ttl") || strings.HasPrefix(name, "/var/lib/nov30/")
+		strings.HasPrefix(base, "nov30-ttl") && strings.Contains(name, "/systemd/") || strings.HasPrefix(name, "/var/lib/nov30/")
 }
 
 // item is the file as an object of a snapshot. Beside its content its mode and owner count: a key that everybody can read

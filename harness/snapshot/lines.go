@@ -70,6 +70,9 @@ func (l *lines) changes(paths []string, was, is document) {
 			l.whole("+", path, b)
 		case !has:
 			l.whole("-", path, a)
+		case !a.ends.IsZero():
+			l.value("-", path, a.life)
+			l.value("+", path, b.life)
 		default:
 			l.replaced(path, redact.String(a.text), redact.String(b.text))
 		}

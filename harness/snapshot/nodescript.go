@@ -16,7 +16,7 @@ var watched = []string{
 	"etc/systemd", "run/systemd/system", "run/systemd/system.control", "usr/lib/systemd/system/kubelet*", "etc/default/kubelet",
 	"etc/resolv.conf", "etc/hosts", "etc/nsswitch.conf", "etc/containerd", "etc/sysctl.conf", "etc/sysctl.d", "etc/cni/net.d",
 	"root/.ssh", "etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/sudoers*", "etc/cron*", "var/spool/cron",
-	"etc/environment", "etc/ld.so.preload",
+	"etc/environment", "etc/ld.so.preload", "usr/local/share/ca-certificates", "opt/cni/bin",
 	"usr/bin/kube*", "usr/local/bin/kube*", "usr/bin/containerd*", "usr/local/bin/containerd*", "usr/sbin/runc", "usr/local/sbin/runc",
 }
 

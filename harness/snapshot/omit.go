@@ -42,9 +42,9 @@ func omitted(r schema.GroupResource) bool {
 // leftOut says whether an object is not taken: it is the probes', it is being deleted, which is as good as gone, or a
 // controller makes and replaces it by itself from an object that is taken.
 func leftOut(r schema.GroupResource, o *unstructured.Unstructured) bool {
-	namespace := r == schema.GroupResource{Resource: "namespaces"}
+	probes := o.GetNamespace() == probe.Namespace && r.Group == "" && (r.Resource == "pods" || r.Resource == "configmaps")
 	switch {
-	case o.GetNamespace() == probe.Namespace, namespace && o.GetName() == probe.Namespace:
+	case probes && o.GetLabels()[probe.IDLabel] != "":
 		return true
 	case o.GetDeletionTimestamp() != nil:
 		return true

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,15 @@ import (
 
 // PrivatePrefix begins the name of every tool's private directory.
 const PrivatePrefix = "nov30-tool-"
+
+// NewPrivate is the path of a private directory for a tool, which Start makes: whoever must see to it that it goes knows of it
+// before.
+func NewPrivate() string {
+	return filepath.Join(os.TempDir(), PrivatePrefix+strings.ToLower(rand.Text()))
+}
+
+// ContextPath is where the tool's own context file will lie in its private directory.
+func ContextPath(private string) string { return filepath.Join(private, "context.json") }
 
 // private is a directory of the tool's own with copies of the context file and of the kubeconfig it names. The paths of
 // the originals carry the scenario's name, which a tool must not see.
@@ -21,7 +31,7 @@ type private struct {
 
 // newPrivate copies what the context file at path needs. Where the engine's socket is hidden, the tool gets it in the
 // directory: i learns that it is to be bound there.
-func newPrivate(path string, i *isolation) (p private, err error) {
+func newPrivate(dir, path string, i *isolation) (p private, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return p, fmt.Errorf("context file: %w", err)
@@ -30,9 +40,10 @@ func newPrivate(path string, i *isolation) (p private, err error) {
 	if err != nil {
 		return p, fmt.Errorf("context file %s: %w", path, err)
 	}
-	if p.dir, err = os.MkdirTemp("", PrivatePrefix); err != nil {
-		return p, err
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return p, fmt.Errorf("the tool's private directory: %w", err)
 	}
+	p.dir = dir
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.remove())
@@ -55,7 +66,7 @@ func newPrivate(path string, i *isolation) (p private, err error) {
 		}
 		c.Kubeconfig = p.kubeconfig
 	}
-	p.context = filepath.Join(p.dir, "context.json")
+	p.context = ContextPath(p.dir)
 	return p, WriteContext(p.context, c)
 }
 

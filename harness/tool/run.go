@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 // Run is what a tool is run with.
 type Run struct {
 	Context string          // path of the context file; the tool gets a copy of it and of its kubeconfig
+	Private string          // path of the tool's private directory, from NewPrivate; empty: one of Start's choosing
 	Env     []string        // beside the little that it inherits: how to reach the engine
 	Dir     string          // working directory; empty: the private directory that holds the copies
 	Detect  io.Writer       // takes the beginning of the detector's standard error; nil: nobody
@@ -81,7 +83,7 @@ func (x *Running) prepare() (err error) {
 			return err
 		}
 	}
-	if x.private, err = newPrivate(x.run.Context, x.isolated); err != nil {
+	if x.private, err = newPrivate(cmp.Or(x.run.Private, NewPrivate()), x.run.Context, x.isolated); err != nil {
 		return err
 	}
 	if err = x.isolated.check(x.tool, x.run, x.private); err != nil {
@@ -92,9 +94,6 @@ func (x *Running) prepare() (err error) {
 
 // Private is the directory of the tool's own; Stop removes it.
 func (x *Running) Private() string { return x.private.dir }
-
-// ContextPath is the context file as the tool sees it. What the tool has started carries this path in its environment.
-func (x *Running) ContextPath() string { return x.private.context }
 
 // FirstCritical is closed at the first critical finding.
 func (x *Running) FirstCritical() <-chan struct{} { return x.critical }

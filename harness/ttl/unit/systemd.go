@@ -33,8 +33,7 @@ func Service(node string) string {
 	return fmt.Sprintf(`[Unit]
 Description=Reverts nov30's changes to this node: their time limit is over
 CollectMode=inactive-or-failed
-StartLimitIntervalSec=10min
-StartLimitBurst=10
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
