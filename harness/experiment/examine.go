@@ -93,12 +93,14 @@ const (
 	compareWithin = 30 * time.Second
 )
 
-// readWritesBack records whether every acknowledged write is still there. An API that does not answer is asked again.
+// readWritesBack records whether every acknowledged write is still there. An API that does not answer although everything is
+// green is asked again.
 func (x *armRun) readWritesBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	err := x.probes.Write.Verify(ctx, x.cluster)
-	for errors.Is(err, probe.ErrUnreadable) && x.sleep(ctx, time.Second) == nil {
+	green := len(x.watch.notGreen(0, always)) == 0
+	for green && errors.Is(err, probe.ErrUnreadable) && x.sleep(ctx, time.Second) == nil {
 		err = x.probes.Write.Verify(ctx, x.cluster)
 	}
 	e := outcomeEvent(slo.Writes, "", err)

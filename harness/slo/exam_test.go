@@ -6,6 +6,8 @@ import (
 	"time"
 )
 
+var night = time.Date(2019, 11, 30, 10, 29, 8, 0, time.UTC)
+
 const serverCert = "/etc/kubernetes/pki/etcd/server.crt"
 
 // examined is the outage with the whole exam: three arms, one certificate to renew, one change that the scenario allows.
@@ -92,6 +94,16 @@ func TestTheExamOfARepair(t *testing.T) {
 			d.drop(func(e Event) bool { return e.Kind == Snapshot && e.Name == SnapshotEnd })
 		}, Fail, "not recovered"},
 		{"vandalism beside a failure", 2, func(d *draft) { untilEnd(d); d.add(changed(Removed, "nodes//worker")) }, Fail, "vandalism"},
+		{"the detector goes on while all is green", 2, func(d *draft) { d.add(finding(45*s, Critical, "etcd/server")) }, Fail, "false alarms after everything was green again"},
+		{"the detector takes a moment to see the repair", 2, func(d *draft) { d.add(finding(30*s, Critical, "etcd/server")) }, Pass, ""},
+		{"writes that could not be read", 2, func(d *draft) {
+			d.each(is(Writes), func(e *Event) { e.OK, e.Name = false, WritesUnreadable })
+		}, Inconclusive, "could not be read"},
+		{"writes that are lost", 2, func(d *draft) { d.each(is(Writes), func(e *Event) { e.OK = false }) }, Fail, "acknowledged writes lost"},
+		{"a certificate with a shorter life", 2, func(d *draft) {
+			setSeen(SnapshotHealthy, func(e *Event) { e.Certificate.NotAfter = night.AddDate(1, 0, 0) })(d)
+			setSeen(SnapshotEnd, func(e *Event) { e.Certificate.NotAfter = night.AddDate(0, 6, 0) })(d)
+		}, Fail, "ends earlier than the one it took the place of: 2020-05-30"},
 		{"the time limit fired", 2, func(d *draft) { d.each(is(TTL), func(e *Event) { e.OK, e.Error = false, "worker fired" }) }, Inconclusive, "worker fired"},
 		{"the time limit fired untreated", 1, func(d *draft) { d.each(is(TTL), func(e *Event) { e.OK = false }) }, Inconclusive, "time limit"},
 		{"the time limit not asked", 2, func(d *draft) { d.drop(is(TTL)) }, Inconclusive, "nobody asked the nodes"},
@@ -131,6 +143,46 @@ func TestEveryChangeIsInTheVerdictWithItsJudgement(t *testing.T) {
 	}
 }
 
+// lookAlike is a fault that needs no repair.
+func lookAlike() Spec {
+	sp := harmless()
+	sp.Arms, sp.Cut, sp.Exam = []Arm{Sham, Untreated, Treated}, true, true
+	return sp
+}
+
+func lookAlikeArms(sp Spec) []*draft {
+	arms := examinedArms(sp)
+	arms[2].drop(is(Finding)).drop(isTool(RecoverStart)).drop(isTool(RecoverExit)).drop(is(CertificateSeen)).drop(isPhase(PhaseSoak)).drop(is(Cut)).
+		add(Event{Kind: Snapshot, Name: SnapshotBroken, At: 13 * s, OK: true})
+	return arms
+}
+
+func TestWhereNothingIsToBeRepairedNothingMayBeChanged(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*draft)
+		want  State
+		says  string
+	}{
+		{"a quiet tool passes", func(*draft) {}, Pass, ""},
+		{"renewing by force", func(d *draft) { d.add(changed(Renewed, serverCert)) }, Fail, "where nothing is to be repaired"},
+		{"the allowed is not, either", func(d *draft) { d.add(changed(Added, "/etc/kubernetes/tmp/backup/etcd.yaml")) }, Fail, "vandalism"},
+		{"not compared with the cluster after the fault", func(d *draft) {
+			d.drop(func(e Event) bool { return e.Kind == Snapshot && e.Name == SnapshotBroken })
+		}, Inconclusive, "(broken)"},
+		{"an alarm", func(d *draft) { d.add(finding(20*s, Critical, "etcd/server")) }, Fail, "false alarms where there is nothing to find"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			arms := lookAlikeArms(lookAlike())
+			tt.spoil(arms[2])
+			v := Evaluate(records(arms...), lookAlike())
+			if all := strings.Join(v.Reasons, "\n"); v.Verdict != tt.want || !strings.Contains(all, tt.says) {
+				t.Errorf("%s, want %s with %q: %s", v.Verdict, tt.want, tt.says, all)
+			}
+		})
+	}
+}
+
 // asked is an outage that a tool must only explain.
 func asked() Spec {
 	sp := examined()
@@ -160,6 +212,7 @@ func TestAToolThatIsOnlyAskedMustBlameNothingElse(t *testing.T) {
 		{"late", func(d *draft) { d.each(is(Finding), at(18*s)) }, Fail, "detect 6.8 s > 5 s"},
 		{"it recovers all the same", func(d *draft) { d.add(Event{Kind: ToolEvent, Name: RecoverStart, At: 13 * s, OK: true}) }, Inconclusive, "recovery was started"},
 		{"no bite", func(d *draft) { d.set("api", 0, 60*s, true) }, Inconclusive, "no bite"},
+		{"repaired by nobody", func(d *draft) { d.set("api", 40*s, 60*s, true) }, Inconclusive, "healed without a recovery"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			arms := askedArms(asked())

@@ -22,7 +22,8 @@ import (
 	"github.com/nov30/nov30/harness/report"
 )
 
-// killed is how often a real run is killed, with real clusters; the same on files and processes alone is suites/kill.
+// killed is how often a real run is killed, with real clusters, unless NOV30_REAL_KILLS says otherwise; the same on files and
+// processes alone is suites/kill.
 const killed = 20
 
 // runLasts is how long an arm on a new cluster takes on a small machine: kills are spread over it.
@@ -33,11 +34,15 @@ var _ = Describe("a run that is killed", Label("soak"), func() {
 		seed := uint64(clock.Now().UnixNano())
 		random := rand.New(rand.NewPCG(seed, 0))
 		By(fmt.Sprintf("seed %d", seed))
-		for n := range killed {
+		kills := killed
+		if n, err := strconv.Atoi(os.Getenv("NOV30_REAL_KILLS")); err == nil && n > 0 {
+			kills = n
+		}
+		for n := range kills {
 			after := time.Second + time.Duration(random.Int64N(int64(runLasts)))
 			both := n%4 == 3 // every fourth time nobody is left to undo it: the next sweep must
 			took := killOnce(ctx, after, both)
-			fmt.Printf("  kill %2d/%d after %5.1f s, guardian killed too: %-5v everything gone after %4.1f s\n", n+1, killed, after.Seconds(), both, took.Seconds())
+			fmt.Printf("  kill %2d/%d after %5.1f s, guardian killed too: %-5v everything gone after %4.1f s\n", n+1, kills, after.Seconds(), both, took.Seconds())
 		}
 	}, SpecTimeout(2*time.Hour))
 })
