@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nov30/nov30/harness/cluster"
@@ -82,6 +84,11 @@ func (x *armRun) examine(ctx context.Context) error {
 	if x.record.Arm == slo.Untreated || x.scenario.DetectOnly {
 		return nil
 	}
+	if red := x.watch.notGreen(0, always); len(red) > 0 {
+		slices.Sort(red)
+		x.emit(outcomeEvent(slo.Snapshot, slo.SnapshotEnd, fmt.Errorf("not taken: at the end these were not green: %s", strings.Join(red, ", "))))
+		return x.lookAtCertificates(ctx, slo.SnapshotEnd)
+	}
 	x.readWritesBack(ctx)
 	x.lookForCommands(ctx)
 	return x.compare(ctx)
@@ -93,14 +100,12 @@ const (
 	compareWithin = 30 * time.Second
 )
 
-// readWritesBack records whether every acknowledged write is still there. An API that does not answer although everything is
-// green is asked again.
+// readWritesBack records whether every acknowledged write is still there. An API that does not answer once is asked again.
 func (x *armRun) readWritesBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	err := x.probes.Write.Verify(ctx, x.cluster)
-	green := len(x.watch.notGreen(0, always)) == 0
-	for green && errors.Is(err, probe.ErrUnreadable) && x.sleep(ctx, time.Second) == nil {
+	for errors.Is(err, probe.ErrUnreadable) && x.sleep(ctx, time.Second) == nil {
 		err = x.probes.Write.Verify(ctx, x.cluster)
 	}
 	e := outcomeEvent(slo.Writes, "", err)

@@ -98,7 +98,7 @@ func TestTheExamOfARepair(t *testing.T) {
 		{"the detector takes a moment to see the repair", 2, func(d *draft) { d.add(finding(30*s, Critical, "etcd/server")) }, Pass, ""},
 		{"writes that could not be read", 2, func(d *draft) {
 			d.each(is(Writes), func(e *Event) { e.OK, e.Name = false, WritesUnreadable })
-		}, Inconclusive, "could not be read"},
+		}, Inconclusive, "the acknowledged writes were not read back"},
 		{"writes that are lost", 2, func(d *draft) { d.each(is(Writes), func(e *Event) { e.OK = false }) }, Fail, "acknowledged writes lost"},
 		{"a certificate with a shorter life", 2, func(d *draft) {
 			setSeen(SnapshotHealthy, func(e *Event) { e.Certificate.NotAfter = night.AddDate(1, 0, 0) })(d)

@@ -55,11 +55,7 @@ func (j *judge) onlyDetected() {
 }
 
 func (j *judge) lostWrites() {
-	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK }) {
-		if w.Name == WritesUnreadable {
-			j.doubtBecause(w.Error, "the acknowledged writes could not be read")
-			continue
-		}
+	for _, w := range j.of(Writes, func(e Event) bool { return !e.OK && e.Name != WritesUnreadable }) {
 		j.failBecause(w.Error, "acknowledged writes lost")
 	}
 }
@@ -175,7 +171,12 @@ func (j *judge) recovery() (start, exit *Event) {
 
 // writesRead checks that somebody looked whether the acknowledged writes are still there.
 func (j *judge) writesRead() {
-	if len(j.of(Writes, every)) == 0 {
-		j.doubt("the acknowledged writes were not read back")
+	if len(j.of(Writes, func(e Event) bool { return e.Name != WritesUnreadable })) > 0 {
+		return
 	}
+	err := ""
+	for _, e := range j.of(Writes, every) {
+		err = e.Error
+	}
+	j.doubtBecause(err, "the acknowledged writes were not read back")
 }

@@ -27,7 +27,7 @@ import (
 // green for a while, or an alarm was right. `make soak` has all the others.
 var dangerous = []string{"liar", "half", "old-files", "binds-system-nodes", "no-liveness"}
 
-var _ = Describe("a tool", Ordered, func() {
+var _ = Describe("a tool", Ordered, ContinueOnFailure, func() {
 	var untreated string // the directory of the arm without a tool, which is the same for all of them
 
 	BeforeAll(func(ctx SpecContext) {
