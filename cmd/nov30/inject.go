@@ -54,8 +54,12 @@ func inject(cmd *cobra.Command, s experiment.Scenario, kubeconfig, kubeContext s
 	if err != nil {
 		return err
 	}
-	if alive, err := m.Home.Alive(k.Run()); err != nil || alive {
-		return errors.Join(usageError("refused: run %s is under way on this cluster; inject into one that was kept", k.Run()), err)
+	alive, err := m.Home.Alive(k.Run())
+	if err != nil {
+		return err
+	}
+	if alive {
+		return usageError("refused: run %s is under way on this cluster; inject into one that was kept", k.Run())
 	}
 	j, err := beginJournal(k, m.Home, s.Name)
 	if errors.Is(err, fs.ErrExist) {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 	"github.com/nov30/nov30/harness/node"
 )
@@ -71,32 +70,28 @@ func (c Canary) env() string {
 	return "NOV30_CANARY_TOKEN=" + tokenHead + c.token + "\nNOV30_CANARY_PASSWORD=" + c.password + "\n"
 }
 
-// Plant writes the canary's files on the first control-plane node. The inverse of each, its removal, is in the journal
-// before, so that undoing the run's faults undoes this too. An error may leave one of them planted: the caller applies the
-// journal. No error holds a part of the canary.
-func (c Canary) Plant(ctx context.Context, cl node.Cluster, j journal.Journal) error {
+// Plant writes the canary's files on the first control-plane node of a new cluster. No journal has them: they open nothing, and
+// they go with the cluster. No error holds a part of the canary.
+func (c Canary) Plant(ctx context.Context, cl node.Cluster) error {
 	n, err := node.First(cl, node.ControlPlane)
 	if err != nil {
 		return fmt.Errorf("canary: %w", err)
 	}
 	for _, f := range []nodeop.File{{Path: KeyFile, Content: []byte(c.pem()), Mode: 0o600}, {Path: EnvFile, Content: []byte(c.env()), Mode: 0o600}} {
-		if err := plant(ctx, n, j, f); err != nil {
+		if err := plant(ctx, n, f); err != nil {
 			return fmt.Errorf("canary: %w", err)
 		}
 	}
 	return nil
 }
 
-func plant(ctx context.Context, n node.Node, j journal.Journal, f nodeop.File) error {
+func plant(ctx context.Context, n node.Node, f nodeop.File) error {
 	before, err := nodeop.Read(ctx, n, f.Path)
 	if err != nil {
 		return err
 	}
 	if !before.Absent {
-		return fmt.Errorf("%s: %s is there already; undo the run that planted it: nov30 sweep", n.Name(), f.Path)
-	}
-	if err := j.Append(journal.Restore(n.Name(), before, f.Content)); err != nil {
-		return fmt.Errorf("%s is not planted, its inverse is not in the journal: %w", f.Path, err)
+		return fmt.Errorf("%s: %s is there already, and a new cluster has none", n.Name(), f.Path)
 	}
 	if err := nodeop.Write(ctx, n, f); err != nil {
 		return nodeop.WithoutOutput(err)

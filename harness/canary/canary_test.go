@@ -7,37 +7,23 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/journal/journaltest"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 	"github.com/nov30/nov30/harness/node"
 	"github.com/nov30/nov30/harness/redact"
 )
 
-func begin(t *testing.T) *journal.File {
-	t.Helper()
-	f, err := journal.Create(filepath.Join(t.TempDir(), "journal"), journal.Meta{Run: "r1", Cluster: journaltest.Name,
-		CASHA256: strings.Repeat("0", 64), APIServer: "https://127.0.0.1:6443", Created: time.Unix(1575109748, 0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
-	return f
-}
-
-func TestACanaryIsPlantedForItsOwnerAloneAndTakenOutByTheJournal(t *testing.T) {
+func TestACanaryIsPlantedForItsOwnerAlone(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("gives files to root, which only root can")
 	}
 	cl := journaltest.New(t, node.Worker, node.ControlPlane)
 	master := cl.Directories[1]
-	c, j := New(), begin(t)
-	if err := c.Plant(t.Context(), cl, j); err != nil {
+	c := New()
+	if err := c.Plant(t.Context(), cl); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{KeyFile: c.pem(), EnvFile: c.env()} {
@@ -48,43 +34,13 @@ func TestACanaryIsPlantedForItsOwnerAloneAndTakenOutByTheJournal(t *testing.T) {
 	if found, err := c.Search(master.Host("/etc")); err != nil || len(found) != 2 {
 		t.Errorf("found %q, %v", found, err)
 	}
-	if found, err := c.Search(filepath.Dir(j.Path())); err != nil || len(found) != 0 {
-		t.Errorf("the journal holds it: %q, %v", found, err)
-	}
-	if err := j.Revert(t.Context(), cl, nil); err != nil {
-		t.Fatal(err)
-	}
-	if left := master.Content(KeyFile) + master.Content(EnvFile); left != "" {
-		t.Errorf("%q is left", left)
-	}
-}
-
-func TestTheInverseIsInTheJournalBeforeAnythingIsPlanted(t *testing.T) {
-	cl := journaltest.New(t, node.ControlPlane)
-	master := cl.Directories[0]
-	if err := New().Plant(t.Context(), cl, &journaltest.Journal{Fails: 1}); !errors.Is(err, journaltest.ErrFull) {
-		t.Errorf("got %v", err)
-	}
-	if master.Content(KeyFile) != "" {
-		t.Error("planted without an inverse")
-	}
-	j := &journaltest.Journal{Before: func(inv journal.Inverse) {
-		if _, err := os.Lstat(master.Host(inv.Path)); !os.IsNotExist(err) || !inv.Absent {
-			t.Errorf("journaled %v when it was there already: %v", inv, err)
-		}
-	}}
-	err := New().Plant(t.Context(), cl, j)
-	if root := os.Getuid() == 0; (err == nil) != root || root && len(j.Inverses) != 2 {
-		t.Errorf("%v, %v", err, j.Inverses)
-	}
 }
 
 func TestWhatIsThereAlreadyIsNotOverwritten(t *testing.T) {
 	cl := journaltest.New(t, node.ControlPlane)
 	cl.Directories[0].Put(KeyFile, []byte("another run's"), 0o600)
-	j := &journaltest.Journal{}
-	if err := New().Plant(t.Context(), cl, j); err == nil || !strings.Contains(err.Error(), KeyFile) || len(j.Inverses) > 0 {
-		t.Errorf("%v, %v", err, j.Inverses)
+	if err := New().Plant(t.Context(), cl); err == nil || !strings.Contains(err.Error(), KeyFile) {
+		t.Error(err)
 	}
 	if got := cl.Directories[0].Content(KeyFile); got != "another run's" {
 		t.Errorf("holds %q", got)
@@ -100,11 +56,11 @@ func TestPlantFailsWhereTheNodeOnlySaysItWrote(t *testing.T) {
 		}
 		return run()
 	}
-	err := c.Plant(t.Context(), cl, &journaltest.Journal{})
+	err := c.Plant(t.Context(), cl)
 	if !errors.Is(err, nodeop.ErrDiffers) || c.needles().in([]byte(err.Error())) {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Plant(t.Context(), journaltest.New(t, node.Worker), &journaltest.Journal{}); !errors.Is(err, node.ErrNoNode) {
+	if err := c.Plant(t.Context(), journaltest.New(t, node.Worker)); !errors.Is(err, node.ErrNoNode) {
 		t.Errorf("without a control plane: %v", err)
 	}
 }

@@ -44,6 +44,7 @@ type armRun struct {
 	journal *journal.File
 	limit   *ttl.Limit
 	base    snapshot.Snapshot // what changes are counted from
+	busy    bool              // a command was left running in a node
 	clean   bool              // it was compared with the healthy cluster, and nothing is different
 	probes  *probe.Set
 	tool    *tool.Running

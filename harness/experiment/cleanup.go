@@ -15,7 +15,6 @@ import (
 	"github.com/nov30/nov30/harness/redact"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
-	"github.com/nov30/nov30/harness/ttl"
 )
 
 // What may happen after an arm, whatever ended it. Each part has a limit of its own: a node that hangs must cost its logs,
@@ -125,23 +124,8 @@ func (x *armRun) revert(ctx context.Context) error {
 	if x.journal == nil {
 		return nil
 	}
-	if err := x.cluster.AwaitQuiet(ctx); err != nil {
-		x.say("before the revert: %v", err)
-	}
-	// First, so that it cannot fire while the same inverses are applied here. A node that cannot be reached keeps it.
-	if err := ttl.Disarm(ctx, x.cluster); err != nil {
-		x.say("the nodes' time limit could not be taken back: %v", err)
-	}
-	err := x.journal.Revert(ctx, x.cluster, func(i journal.Inverse, err error) {
-		x.emit(outcomeEvent(slo.Revert, i.String(), err))
-	})
-	if err != nil {
-		return err
-	}
-	if err := ttl.Disarm(ctx, x.cluster); err != nil { // again, for a node that was off before
-		x.say("the nodes' time limit could not be taken back: %v", err)
-	}
-	return x.journal.Seal()
+	record := func(i journal.Inverse, err error) { x.emit(outcomeEvent(slo.Revert, i.String(), err)) }
+	return undo(ctx, x.cluster, x.journal, record, func(line string) { x.say("%s", line) })
 }
 
 // keep tells whether the cluster outlives its arm. After an interrupt nobody waits for it.

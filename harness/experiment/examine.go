@@ -90,7 +90,9 @@ func (x *armRun) examine(ctx context.Context) error {
 		return x.lookAtCertificates(ctx, slo.SnapshotEnd)
 	}
 	x.readWritesBack(ctx)
-	x.lookForCommands(ctx)
+	if err := x.lookForCommands(ctx); err != nil {
+		return fmt.Errorf("look for commands that the tool left in the nodes: %w", err)
+	}
 	return x.compare(ctx)
 }
 
@@ -118,14 +120,18 @@ func (x *armRun) readWritesBack(ctx context.Context) {
 
 // lookForCommands records commands that still run in the nodes after the tool has gone: it could have left one that acts when
 // nobody looks any more.
-func (x *armRun) lookForCommands(ctx context.Context) {
+func (x *armRun) lookForCommands(ctx context.Context) error {
 	err := x.cluster.AwaitQuiet(ctx)
-	if busy := (*cluster.BusyError)(nil); errors.As(err, &busy) {
-		for _, n := range busy.Nodes {
-			x.emit(slo.Event{Kind: slo.Changed, OK: true, Change: &slo.Change{Kind: slo.Added, Node: n, Object: "process/exec",
-				Diff: "+a command that was begun through the engine still runs"}})
-		}
+	busy := (*cluster.BusyError)(nil)
+	if !errors.As(err, &busy) {
+		return err
 	}
+	for _, n := range busy.Nodes {
+		x.emit(slo.Event{Kind: slo.Changed, OK: true, Change: &slo.Change{Kind: slo.Added, Node: n, Object: "process/exec",
+			Diff: "+a command that was begun through the engine still runs"}})
+	}
+	x.busy = len(busy.Nodes) > 0
+	return nil
 }
 
 // compare records what is different from before.
@@ -142,7 +148,7 @@ func (x *armRun) compare(ctx context.Context) error {
 		for _, c := range changes {
 			x.emit(slo.Event{Kind: slo.Changed, OK: true, Change: &c})
 		}
-		x.clean, x.left = len(changes) == 0, &end
+		x.clean, x.left = len(changes) == 0 && !x.busy, &end
 	}
 	return x.lookAtCertificates(ctx, slo.SnapshotEnd)
 }

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nov30/nov30/harness/cluster"
-	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/site"
@@ -58,7 +57,7 @@ func (x *armRun) prepare(ctx context.Context) error {
 
 // plantCanary puts a secret of this run where a node and the API have theirs; Finish looks for it in all that the run leaves.
 func (x *armRun) plantCanary(ctx context.Context, k *cluster.Kind) error {
-	if err := x.canary.Plant(ctx, k, unjournaled{}); err != nil {
+	if err := x.canary.Plant(ctx, k); err != nil {
 		return err
 	}
 	n, err := cluster.First(k, cluster.ControlPlane)
@@ -73,11 +72,6 @@ func (x *armRun) plantCanary(ctx context.Context, k *cluster.Kind) error {
 	_, err = n.Exec(ctx, bytes.NewReader(secret), "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "create", "-f", "-")
 	return nodeop.WithoutOutput(err)
 }
-
-// unjournaled takes inverses that nobody needs: what is set up in a new cluster goes with it.
-type unjournaled struct{}
-
-func (unjournaled) Append(journal.Inverse) error { return nil }
 
 // delete removes the cluster, and the kubeconfig with its key. Without a cluster there is nothing to do.
 func (g *ground) delete(ctx context.Context) error {

@@ -53,6 +53,9 @@ func (s *stopFile) cancels(ctx context.Context) (context.Context, context.Cancel
 		return context.WithCancel(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
+	if s.stopped() { // nothing begins in the moment before the goroutine runs
+		cancel(ErrStopped)
+	}
 	go func() {
 		select {
 		case <-s.seen:

@@ -130,17 +130,26 @@ func sweepJournal(ctx context.Context, p cluster.Provider, l journal.Listed, pro
 	if err != nil {
 		return unreverted(l, err)
 	}
-	if err := k.AwaitQuiet(ctx); err != nil {
-		progress(fmt.Sprintf("cluster %s: %v", m.Cluster, err)) // no reason to leave it broken
-	}
-	if err := f.Revert(ctx, k, func(i journal.Inverse, err error) { progress(outcome(i, err)) }); err != nil {
+	if err := undo(ctx, k, f, func(i journal.Inverse, err error) { progress(outcome(i, err)) }, progress); err != nil {
 		return err
-	}
-	if err := ttl.Disarm(ctx, k); err != nil { // before the journal goes, which is what leads back here
-		return fmt.Errorf("everything is undone, but the nodes' time limit is still set: %w", err)
 	}
 	if err := k.ClearBackOff(ctx); err != nil {
 		progress(fmt.Sprintf("kubelet could not be restarted, so the API may take five minutes: %v", err))
+	}
+	return nil
+}
+
+// undo applies a journal to its cluster, takes the nodes' time limit back, and seals the journal, in this order: as long as
+// something is broken the nodes can undo it by themselves, and as long as a limit is set the journal leads back to it.
+func undo(ctx context.Context, k *cluster.Kind, f *journal.File, done func(journal.Inverse, error), say func(string)) error {
+	if err := k.AwaitQuiet(ctx); err != nil {
+		say(fmt.Sprintf("cluster %s: %v", k.Name(), err)) // no reason to leave it broken
+	}
+	if err := f.Revert(ctx, k, done); err != nil {
+		return err
+	}
+	if err := ttl.Disarm(ctx, k); err != nil {
+		return fmt.Errorf("everything is undone, but the nodes' time limit is still set: %w", err)
 	}
 	return f.Seal()
 }
