@@ -31,7 +31,8 @@ type Row struct {
 
 // Report is what Doctor found, in a fixed order.
 type Report struct {
-	Rows []Row `json:"rows"`
+	Rows     []Row     `json:"rows"`
+	Capacity *Capacity `json:"capacity,omitempty"` // what the row of the clusters says, for programs; nil: could not be looked at
 }
 
 // Runnable reports whether the main job can run. A report without rows says nothing, so it cannot.
@@ -47,10 +48,10 @@ func (r Report) Runnable() bool {
 // JSON is the report for programs.
 func (r Report) JSON() ([]byte, error) {
 	type out struct {
-		Runnable bool  `json:"runnable"`
-		Rows     []Row `json:"rows"`
+		Runnable bool `json:"runnable"`
+		Report
 	}
-	b, err := json.MarshalIndent(out{r.Runnable(), r.Rows}, "", "  ")
+	b, err := json.MarshalIndent(out{r.Runnable(), r}, "", "  ")
 	return append(b, '\n'), err
 }
 
@@ -106,9 +107,10 @@ func (m machine) doctor(ctx context.Context, o DoctorOptions) Report {
 	e, row := m.engineRow(ctx)
 	rows := []Row{row}
 	rows = append(rows, m.privilegedRows(ctx, e)...)
-	rows = append(rows, m.cgroupRow(), m.diskRow(ctx, e, o.Disk), m.memoryRow(), m.coresRow(), m.inotifyRow(), m.goRow(ctx))
+	capacity, fits := m.capacityRow(ctx, e)
+	rows = append(rows, m.cgroupRow(), m.diskRow(ctx, e, o.Disk), m.memoryRow(), m.coresRow(), m.inotifyRow(capacity), fits, m.goRow(ctx))
 	if o.Leftovers != nil {
 		rows = append(rows, leftoversRow(ctx, e, o.Leftovers))
 	}
-	return Report{Rows: rows}
+	return Report{Rows: rows, Capacity: capacity}
 }

@@ -16,10 +16,10 @@ func healthy(t *testing.T) *fake {
 	f.script["docker info"] = says("/var/lib/docker\n")
 	f.file("proc/self/mountinfo", "1 0 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
 	f.file("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")
-	f.file("proc/meminfo", "MemTotal: 9000000 kB\nMemAvailable:    8388608 kB\n")
+	f.file("proc/meminfo", "MemTotal: 9437184 kB\nMemAvailable:    8388608 kB\n")
 	f.file("proc/sys/fs/inotify/max_user_watches", "524288\n")
 	f.file("proc/sys/fs/inotify/max_user_instances", "512\n")
-	return f
+	return f.roomy()
 }
 
 var options = DoctorOptions{Disk: 10 << 30, Leftovers: func(context.Context, *Engine) (Leftovers, error) { return Leftovers{}, nil }}
@@ -31,7 +31,7 @@ func TestEveryRowOfAHealthyMachineIsOK(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	if !r.Runnable() || len(r.Rows) != 10 {
+	if !r.Runnable() || len(r.Rows) != 11 {
 		t.Errorf("runnable %v with %d rows", r.Runnable(), len(r.Rows))
 	}
 }
@@ -64,7 +64,19 @@ func TestEachRowFailsOnItsOwnAndSaysWhatMendsIt(t *testing.T) {
 		{"free memory", func(f *fake) { f.file("proc/meminfo", "MemTotal: 1 kB\n") }, Fail, "no MemAvailable", "", false},
 		{"free memory", func(f *fake) { delete(f.tree, "proc/meminfo") }, Fail, "meminfo", "", false},
 		{"cores", func(f *fake) { f.cores = 1 }, Warn, "1, 2 wanted", "core", true},
-		{"inotify limits", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_instances", "128\n") }, Warn, "max_user_instances 128", "sysctl -w fs.inotify.max_user_instances=512", true},
+		{"inotify limits", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_instances", "128\n") }, OK, "instances 128, 0 in use", "", true},
+		{"inotify limits", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_instances", "81\n") }, Warn, "instances 81, 0 in use", "sysctl -w fs.inotify.max_user_instances=512", true},
+		{"inotify limits", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_watches", "1199\n") }, Warn, "watches 1199", "sysctl -w fs.inotify.max_user_watches=524288", true},
+		{"inotify limits", func(f *fake) {
+			f.file("proc/sys/fs/inotify/max_user_instances", "81\n")
+			f.script["docker version"] = fails("Cannot connect")
+		}, Warn, "instances 81", "sysctl -w fs.inotify.max_user_instances=512", false},
+		{"clusters at once", func(f *fake) { f.script["docker version"] = fails("Cannot connect") }, Warn, "not checked: no engine", "nov30 doctor --fix", false},
+		{"clusters at once", func(f *fake) { f.script["docker ps"] = fails("boom") }, Warn, "how many clusters run", "docker info", true},
+		{"clusters at once", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_instances", "81\n") }, Warn,
+			"1 (inotify instances limit it; memory would fit 7; arms measured at once: 1)", "sysctl -w fs.inotify.max_user_instances=512", true},
+		{"clusters at once", func(f *fake) { f.euid = 1000 }, Warn, "at most 7 (memory limits it", "sudo nov30 doctor", true},
+		{"clusters at once", func(f *fake) { f.file("proc/sys/kernel/osrelease", "5.0-other\n") }, Warn, "unknown: memory, inotify instances", "as root where", true},
 		{"inotify limits", func(f *fake) { f.file("proc/sys/fs/inotify/max_user_watches", "x\n") }, Warn, "cannot read", "sysctl", true},
 		{"go command", func(f *fake) { f.bins["go"] = false }, Fail, "not in PATH", "install Go", false},
 		{"go command", func(f *fake) { f.script["go version"] = fails("boom") }, Fail, "boom", "install Go", false},

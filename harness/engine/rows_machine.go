@@ -11,8 +11,8 @@ import (
 
 // What the reference shape of a cluster, one control plane and one worker, wants of the machine.
 const (
-	memoryNeeded = 2 << 30 // bytes; the cluster takes 600 MB idle, the rest is for tests and the engine
-	memoryWanted = 4 << 30 // bytes; compiling Kubernetes takes that much
+	memoryNeeded = clusterMemory + memoryKept // bytes
+	memoryWanted = 4 << 30                    // bytes; compiling Kubernetes takes that much
 	coresWanted  = 2
 	// kind's known issues, "Pod errors due to too many open files".
 	watchesWanted   = 524288
@@ -107,54 +107,26 @@ func (m machine) memoryRow() Row {
 }
 
 // available is MemAvailable of the text of /proc/meminfo, in bytes.
-func available(meminfo string) (uint64, error) {
-	for line := range strings.Lines(meminfo) {
-		if value, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+func available(text string) (uint64, error) { return meminfo(text, "MemAvailable") }
+
+// meminfo is a number of the text of /proc/meminfo, in bytes.
+func meminfo(text, name string) (uint64, error) {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			kib, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 54)
 			if err != nil {
-				return 0, fmt.Errorf("/proc/meminfo: MemAvailable: %w", err)
+				return 0, fmt.Errorf("/proc/meminfo: %s: %w", name, err)
 			}
 			return kib << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("/proc/meminfo has no MemAvailable")
+	return 0, fmt.Errorf("/proc/meminfo has no %s", name)
 }
 
 func (m machine) coresRow() Row {
 	row := Row{Name: "cores", Status: OK, Value: fmt.Sprintf("%d, %d wanted", m.cores, coresWanted)}
 	if m.cores < coresWanted {
 		row.Status, row.Fix = Warn, "give the machine another core; deadlines are made for two"
-	}
-	return row
-}
-
-func (m machine) inotifyRow() Row {
-	row := Row{Name: "inotify limits"}
-	var low []string
-	var values []string
-	for _, l := range []struct {
-		name   string
-		wanted int
-	}{{"max_user_watches", watchesWanted}, {"max_user_instances", instancesWanted}} {
-		text, err := m.read("/proc/sys/fs/inotify/" + l.name)
-		have, bad := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || bad != nil {
-			row.Status, row.Value = Warn, "cannot read fs.inotify."+l.name
-			row.Fix = "sysctl fs.inotify"
-			return row
-		}
-		values = append(values, fmt.Sprintf("%s %d", l.name, have))
-		if have < l.wanted {
-			low = append(low, fmt.Sprintf("fs.inotify.%s=%d", l.name, l.wanted))
-		}
-	}
-	row.Status, row.Value = OK, strings.Join(values, ", ")
-	if len(low) > 0 {
-		row.Status, row.Fix = Warn, "sysctl -w "+strings.Join(low, " ")
-		if !m.root() {
-			row.Fix = "sudo " + row.Fix
-		}
-		row.Value += ": enough for two nodes, not for many"
 	}
 	return row
 }
