@@ -25,8 +25,8 @@ const unwind = 250 * time.Millisecond
 // however long earlier checks take: an open loop, whose rate a slow cluster cannot lower. Each check has its own goroutine
 // and is red at its time-out even if it ignores its context; a probe with too many of those is red without being asked.
 //
-// Each check is one event, stamped with its scheduled time. One that was fired more than half an interval late says so in
-// Detail; if a whole interval or more was missed because this process did not run, those checks are not made up for: they
+// Each check is one event, stamped with its scheduled time; by how much later it was fired it says in Late, and if that was
+// more than half an interval also in Detail. If a whole interval or more was missed because this process did not run, those checks are not made up for: they
 // are a gap in the record, and nothing is claimed about that time.
 //
 // When ctx ends Run waits for the checks under way, at most their time-outs, and reports them too. emit is called by one
@@ -61,7 +61,6 @@ type lane struct {
 // slot is one scheduled check.
 type slot struct {
 	at     time.Duration // scheduled offset from the start
-	late   time.Duration // fired that much later
 	missed int64         // checks before it that were not made
 }
 
@@ -72,10 +71,8 @@ func (l *lane) run(ctx context.Context) {
 		next = int64((since + l.Timing.Interval - 1) / l.Timing.Interval)
 	}
 	for l.sleep(ctx, time.Duration(next)*l.Timing.Interval) {
-		now := l.clock.Since(l.start)
-		due := max(next, int64(now/l.Timing.Interval))
-		at := time.Duration(due) * l.Timing.Interval
-		s := slot{at: at, late: now - at, missed: due - next}
+		due := max(next, int64(l.clock.Since(l.start)/l.Timing.Interval))
+		s := slot{at: time.Duration(due) * l.Timing.Interval, missed: due - next}
 		l.checks.Go(func() { l.check(ctx, s) })
 		next = due + 1
 	}
@@ -100,7 +97,8 @@ func (l *lane) aliveMax() int64 {
 }
 
 func (l *lane) check(ctx context.Context, s slot) {
-	e := slo.Event{At: s.at, Kind: slo.Probe, Name: l.Probe.String(), Detail: s.lateness(l.Timing.Interval)}
+	late := max(0, l.clock.Since(l.start)-s.at)
+	e := slo.Event{At: s.at, Kind: slo.Probe, Name: l.Probe.String(), Late: late, Detail: s.lateness(late, l.Timing.Interval)}
 	err := l.ask(ctx, &e)
 	e.OK = err == nil
 	if err != nil {
@@ -149,11 +147,11 @@ func (l *lane) ask(ctx context.Context, e *slo.Event) error {
 }
 
 // lateness is what an event says of a check that the scheduler did not fire in time.
-func (s slot) lateness(interval time.Duration) string {
-	if s.late <= interval/2 && s.missed <= 0 {
+func (s slot) lateness(late, interval time.Duration) string {
+	if late <= interval/2 && s.missed <= 0 {
 		return ""
 	}
-	text := fmt.Sprintf("fired %v late", s.late)
+	text := fmt.Sprintf("fired %v late", late)
 	if s.missed > 0 {
 		text += fmt.Sprintf(", %d checks before it missed", s.missed)
 	}

@@ -214,17 +214,17 @@ func TestALateCheckSaysSoAndMissedOnesAreAGap(t *testing.T) {
 	b.event()
 	b.waiters(1)
 	b.clock.Advance(1400 * time.Millisecond)
-	if e := b.event(); e.At != time.Second || e.Detail != "" {
+	if e := b.event(); e.At != time.Second || e.Detail != "" || e.Late != 400*ms {
 		t.Fatalf("0.4 intervals late: %+v", e)
 	}
 	b.waiters(1)
 	b.clock.Advance(1300 * time.Millisecond) // at 2.7
-	if e := b.event(); e.At != 2*time.Second || e.Detail != "fired 700ms late" {
+	if e := b.event(); e.At != 2*time.Second || e.Detail != "fired 700ms late" || e.Late != 700*ms {
 		t.Fatalf("0.7 intervals late: %+v", e)
 	}
 	b.waiters(1)
 	b.clock.Advance(7500 * time.Millisecond) // at 10.2
-	if e := b.event(); e.At != 10*time.Second || e.Detail != "fired 200ms late, 7 checks before it missed" {
+	if e := b.event(); e.At != 10*time.Second || e.Detail != "fired 200ms late, 7 checks before it missed" || e.Late != 200*ms {
 		t.Fatalf("after a stall: %+v", e)
 	}
 	if rest := b.end(); len(rest) != 0 {

@@ -34,6 +34,9 @@ func (p *page) arm(a slo.Arm, v slo.Verdict, r slo.Record) {
 	p.certificates(r)
 	p.probes(r)
 	p.phases(r)
+	if text := punctuality(r); text != "" {
+		p.line("%s\n", text)
+	}
 }
 
 func (p *page) phases(r slo.Record) {

@@ -24,6 +24,7 @@ type armView struct {
 	MoreCerts    int
 	Probes       []probeRow
 	Phases       []phaseRow
+	Punctuality  string
 	Files        []file
 	MoreFiles    int
 }
@@ -111,6 +112,7 @@ func (view *armView) record(r slo.Record) {
 	for _, s := range phases(r) {
 		view.Phases = append(view.Phases, phaseRow{plain(s.name, nameMax), fmt.Sprintf("%.1f s", (s.to - s.from).Seconds())})
 	}
+	view.Punctuality = punctuality(r)
 	list, more := certificates(r)
 	view.MoreCerts = more
 	for _, l := range list {

@@ -75,7 +75,7 @@ func (d *draft) record() Record {
 }
 
 func ended(e Event) time.Duration {
-	if e.Kind == Probe {
+	if e.Kind == Probe || e.Kind == Pace {
 		return e.At + e.Took
 	}
 	return e.At
@@ -95,6 +95,11 @@ func quietArm(arm Arm, sp Spec, end time.Duration) *draft {
 	for _, p := range sp.Probes {
 		for at := 200 * ms; at < end; at += p.Interval {
 			d.add(Event{Kind: Probe, Name: p.Name, At: at, OK: true, Took: 20 * ms})
+		}
+	}
+	if sp.Pace {
+		for at := time.Duration(0); at < end+3*s; at += s {
+			d.add(beat(at, ms, 0))
 		}
 	}
 	return d.phase(PhaseEnd, end).add(Event{Kind: HostClock, At: end, OK: true})

@@ -22,6 +22,7 @@ func (j *judge) ground() {
 	j.hostClock()
 	j.injected()
 	j.timeLimit()
+	j.punctual()
 	for _, e := range j.of(Revert, func(e Event) bool { return e.At < j.end() }) {
 		j.doubt("the harness reverted before the end, at %s", j.since(e.At))
 		break

@@ -16,6 +16,8 @@ type judge struct {
 	phase  map[string]time.Duration // when each phase began
 	origin time.Duration            // what offsets are relative to
 	checks map[string][]Event       // by probe, scheduled in the judged window, by schedule
+	pace   []Event                  // the stretches of wake-ups, by time
+	ignore map[int64]bool           // checks that are left out, by number
 
 	judged      bool // the arm was weighed to the end; without it there is no pass
 	doubts      []string
@@ -31,12 +33,23 @@ type measured struct {
 	detect, recover, heal *time.Duration
 	culprit               string
 	wrong                 []string
+	between               map[Metric][2]time.Duration // the moments that a time lies between
 }
 
-// judgeArm weighs one arm. With a spec that is at fault it only says so.
+// judgeArm weighs one arm. With a spec that is at fault it only says so. What hangs on checks that turned red while nov30
+// itself did not run in time is not judged.
 func judgeArm(arm Arm, rec Record, s Spec, specOK bool) *judge {
-	j := &judge{arm: arm, spec: s, rec: rec}
-	j.measured.wrong = []string{}
+	j := weigh(arm, rec, s, specOK, nil)
+	if suspects := j.suspects(); len(suspects) > 0 {
+		return j.without(suspects, weigh(arm, rec, s, specOK, suspects))
+	}
+	return j
+}
+
+// weigh weighs an arm as if the ignored checks had not been made.
+func weigh(arm Arm, rec Record, s Spec, specOK bool, ignore map[int64]bool) *judge {
+	j := &judge{arm: arm, spec: s, rec: rec, ignore: ignore}
+	j.measured.wrong, j.measured.between = []string{}, map[Metric][2]time.Duration{}
 	if !specOK || !j.readable() || !j.phased() {
 		return j
 	}
@@ -105,7 +118,10 @@ func (j *judge) collect() {
 	slices.SortStableFunc(j.events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 	j.checks = map[string][]Event{}
 	for _, e := range j.events {
-		if e.Kind == Probe && e.At >= j.phase[PhaseSteady] && e.At <= j.end() {
+		if e.Kind == Pace {
+			j.pace = append(j.pace, e)
+		}
+		if e.Kind == Probe && e.At >= j.phase[PhaseSteady] && e.At <= j.end() && !j.ignore[e.Seq] {
 			j.checks[e.Name] = append(j.checks[e.Name], e)
 		}
 	}

@@ -26,6 +26,9 @@ func scenarios() map[string]func() scenario {
 			return scenario{heals, []*draft{untreatedOf(heals).set("api", 25*s, 61*s, true), treatedOf(heals)}}
 		},
 		"sham": func() scenario { return scenario{sham, []*draft{untreatedOf(sham), treatedOf(sham), shamOf(sham)}} },
+		"paced": func() scenario {
+			return scenario{paced(), []*draft{untreatedOf(paced()), treatedOf(paced())}}
+		},
 		"exam": func() scenario {
 			arms := examinedArms(examined())
 			return scenario{examined(), []*draft{arms[1], arms[2], arms[0]}}
@@ -137,6 +140,10 @@ func TestNoDataNeverPasses(t *testing.T) {
 			}
 		}
 		without(t, sc, 1, is(Finding), "findings")
+		if sc.sp.Pace {
+			without(t, sc, 0, is(Pace), "wake-ups")
+			without(t, sc, 1, is(Pace), "wake-ups")
+		}
 		if sc.sp.Exam {
 			without(t, sc, 2, is(Snapshot), "snapshot")
 			without(t, sc, 0, is(TTL), "time limit")
@@ -257,6 +264,8 @@ func worse(r *rand.Rand, sc scenario) bool {
 	}
 	e := &d.events[rare[r.Intn(len(rare))]]
 	switch e.Kind {
+	case Pace:
+		*e = beat(e.At, WakeLate+time.Duration(r.Intn(2000))*ms, 1+r.Intn(20))
 	case Fault, Cut, Writes, HostClock, Snapshot, TTL, ToolEvent:
 		if d.arm == Untreated && e.Kind == ToolEvent {
 			return false

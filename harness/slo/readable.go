@@ -6,7 +6,7 @@ import (
 )
 
 var kinds = []Kind{Phase, Probe, Fault, Symptom, Finding, ToolEvent, Cut, Writes, Revert, HostClock, Note,
-	Snapshot, Changed, CertificateSeen, TTL}
+	Snapshot, Changed, CertificateSeen, TTL, Pace}
 
 // sequences are the phases of each arm in order; a pass needs those that are not optional.
 var sequences = map[Arm][]struct {
@@ -47,7 +47,7 @@ func (j *judge) readable() bool {
 
 func (j *judge) malformed(e Event) string {
 	switch {
-	case e.At < 0 || e.At > longest || e.Took < 0 || e.Took > longest:
+	case e.At < 0 || e.At > longest || e.Took < 0 || e.Took > longest || e.Late < 0 || e.Late > longest:
 		return "impossible time"
 	case !slices.Contains(kinds, e.Kind):
 		return "unknown kind " + clip(string(e.Kind))
@@ -59,6 +59,8 @@ func (j *judge) malformed(e Event) string {
 		return "a change without content"
 	case e.Kind == CertificateSeen && e.OK && e.Certificate == nil:
 		return "a certificate without content"
+	case e.Kind == Pace && !e.paced():
+		return "wake-ups without content, or that contradict themselves"
 	}
 	return ""
 }

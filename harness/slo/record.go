@@ -4,8 +4,9 @@ package slo
 import "time"
 
 // RecordVersion is the version of the record format this package writes. It reads every older one: what version 1 did not
-// know (the exam of the repair, the time limit in the nodes) its specs do not ask for.
-const RecordVersion = 2
+// know (the exam of the repair, the time limit in the nodes), nor version 2 (whether nov30 itself ran in time), their specs do
+// not ask for.
+const RecordVersion = 3
 
 // Arm is one run of a scenario.
 type Arm string
@@ -36,7 +37,7 @@ type Kind string
 // The kinds of events. The fields of Event that each of them fills are named behind it.
 const (
 	Phase     Kind = "phase"      // Name: one of the Phase… constants; the phase begins here
-	Probe     Kind = "probe"      // Name, OK, Error, Took: one check, stamped with its scheduled time
+	Probe     Kind = "probe"      // Name, OK, Error, Took, Late: one check, stamped with its scheduled time
 	Fault     Kind = "fault"      // Name, OK, Error, Took: one injection ended
 	Symptom   Kind = "symptom"    // Name, OK, Detail: the symptom was looked for
 	Finding   Kind = "finding"    // Finding: one line of the tool's detector
@@ -51,6 +52,7 @@ const (
 	Changed         Kind = "change"      // Change: one difference between the snapshots
 	CertificateSeen Kind = "certificate" // Name: the certificate; Detail: one of the Snapshot… constants; Certificate; OK: it is valid; Error
 	TTL             Kind = "ttl"         // OK, Error: no time limit in a node had reverted anything by the end
+	Pace            Kind = "pace"        // Wakes, Late: the pacemaker's wake-ups that were due after At and within Took of it; OK: none was late
 )
 
 // The names of tool events.
@@ -84,18 +86,27 @@ const (
 // Event is one thing that happened.
 type Event struct {
 	// Seq numbers the events of a record 1, 2, 3… in the order in which they were written, so that a lost one shows.
-	Seq     int64         `json:"seq"`
-	At      time.Duration `json:"at_ns"` // offset from the start of the arm
-	Kind    Kind          `json:"kind"`
-	Name    string        `json:"name,omitempty"`
-	OK      bool          `json:"ok"`
-	Error   string        `json:"error,omitempty"`
-	Detail  string        `json:"detail,omitempty"`
-	Took    time.Duration `json:"took_ns,omitempty"`
+	Seq    int64         `json:"seq"`
+	At     time.Duration `json:"at_ns"` // offset from the start of the arm
+	Kind   Kind          `json:"kind"`
+	Name   string        `json:"name,omitempty"`
+	OK     bool          `json:"ok"`
+	Error  string        `json:"error,omitempty"`
+	Detail string        `json:"detail,omitempty"`
+	Took   time.Duration `json:"took_ns,omitempty"`
+	// Late is by how much a check was fired after its schedule, or the largest lateness of a stretch of wake-ups.
+	Late    time.Duration `json:"late_ns,omitempty"`
 	Finding *ToolFinding  `json:"finding,omitempty"`
 
+	Wakes       *Wakes       `json:"wakes,omitempty"`
 	Change      *Change      `json:"change,omitempty"`
 	Certificate *Certificate `json:"certificate,omitempty"`
+}
+
+// Wakes counts the wake-ups of a stretch.
+type Wakes struct {
+	Due  int `json:"due"`
+	Late int `json:"late"` // by WakeLate or more
 }
 
 // ChangeKind is what happened to an object.

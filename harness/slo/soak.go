@@ -31,7 +31,7 @@ func (j *judge) recovered(bite time.Duration, start, exit *Event) {
 	}
 	j.quietAgain()
 	took := at - bite
-	j.measured.recover = &took
+	j.measured.recover, j.measured.between[Recover] = &took, [2]time.Duration{bite, at}
 	j.timeHeal(start)
 	j.writesRead()
 }
@@ -134,6 +134,7 @@ func (j *judge) prevented(start, exit *Event) {
 	j.quietAgain()
 	recover, heal := time.Duration(0), exit.At-start.At
 	j.measured.recover, j.measured.heal = &recover, &heal
+	j.measured.between[Heal] = [2]time.Duration{start.At, exit.At}
 	j.writesRead()
 }
 
@@ -159,7 +160,7 @@ func (j *judge) timeHeal(start *Event) {
 		}
 		if green, n := j.greenAgain(p, start.At); n > 0 {
 			took := green - start.At
-			j.measured.heal = &took
+			j.measured.heal, j.measured.between[Heal] = &took, [2]time.Duration{start.At, green}
 		}
 	}
 }

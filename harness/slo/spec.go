@@ -76,6 +76,9 @@ type Spec struct {
 	// Exam: the cluster at the end is compared with the healthy one by content. Whatever is not in Allow is vandalism.
 	// Records of version 1 have no such comparison.
 	Exam bool `json:"exam,omitempty"`
+	// Pace: a pacemaker ran beside the probes, and an arm in which nov30 itself ran late is inconclusive. Records of version 1
+	// and 2 have no pacemaker.
+	Pace bool `json:"pace,omitempty"`
 	// Allow are the changes that a repair may make beside renewing certificates and keys.
 	Allow []Allowed `json:"allow,omitempty"`
 	// Renewed names the certificates that a repair must have renewed: the path of a file on the first control-plane node, or

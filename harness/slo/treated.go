@@ -124,6 +124,7 @@ func (j *judge) detection(from time.Duration) {
 		case isRight && !named:
 			took := max(0, e.At-from)
 			j.measured.detect, named, before = &took, true, slices.Clone(j.measured.wrong)
+			j.measured.between[Detect] = [2]time.Duration{from, e.At}
 			j.mark("detected", e.At, e.Finding.Culprit)
 		case !isRight && !(named && recovering) && !slices.Contains(j.measured.wrong, culprit):
 			j.measured.wrong = append(j.measured.wrong, culprit)

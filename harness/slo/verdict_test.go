@@ -55,7 +55,7 @@ func TestARecordThatIsNotWhatItShouldBeIsInconclusive(t *testing.T) {
 		spoil  func(*Record)
 		reason string
 	}{
-		"newer":          {func(r *Record) { r.Version = RecordVersion + 1 }, "version 3"},
+		"newer":          {func(r *Record) { r.Version = RecordVersion + 1 }, "version 4"},
 		"no version":     {func(r *Record) { r.Version = 0 }, "version 0"},
 		"other arm":      {func(r *Record) { r.Arm = Untreated }, "the record is of"},
 		"other scenario": {func(r *Record) { r.Scenario = "dns" }, "the record is of dns"},
