@@ -69,6 +69,7 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 		s.Missing(errInterrupted, sc.Name)
 	}
 	code, err := s.Finish(ctx.Err() != nil)
+	fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", report.ReadTimeTable(s.Dir))
 	if err != nil {
 		return exitError{max(code, slo.ExitInfrastructure), err}
 	}

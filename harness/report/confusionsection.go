@@ -43,7 +43,7 @@ func (p *page) confusion(c Confusion) {
 		}
 		rows = append(rows, append(row, r.Nothing.words(), strconv.Itoa(r.NotJudged)))
 	}
-	p.table(limited(rows)...)
+	p.table(limited(rows, VerdictsFile)...)
 	p.detections(c.Scenarios)
 }
 
@@ -53,7 +53,7 @@ func (p *page) detections(all []Detection) {
 		rows = append(rows, []string{markdown(d.Scenario, nameMax), markdown(d.wrong(), nameMax), measured(d.DetectS),
 			or(markdown(some(d.WrongCulprits), textShown), "–"), d.sham(), strconv.Itoa(d.OtherAlarms), strconv.Itoa(d.Warnings)})
 	}
-	p.table(limited(rows)...)
+	p.table(limited(rows, VerdictsFile)...)
 }
 
 // wrong writes what was really wrong.

@@ -297,7 +297,7 @@ func TestResultsReadBackAsTheyWereWritten(t *testing.T) {
 		t.Errorf("%v\n%+v\n%+v", err, verdicts, want.Verdicts)
 	}
 	timings, err := ReadTimings(run)
-	if err != nil || !reflect.DeepEqual(timings, want.Timings) {
+	if cells := timesOf(want).cells(); err != nil || !reflect.DeepEqual(timings, cells) || len(cells) < 20 {
 		t.Errorf("%v %+v", err, timings)
 	}
 	if code, err := os.ReadFile(filepath.Join(run, ExitFile)); err != nil || string(code) != "1\n" {

@@ -18,6 +18,7 @@ func FuzzEvents(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"kind":"finding","finding":{"severity":"critical"}}` + "\n"))
 	f.Add([]byte(`{"seq":1,"at_ns":-9223372036854775808,"kind":"phase","name":"inject","ok":true}` + "\n" + `{"seq":2,"at_ns":9223372036854775807,"kind":"probe","name":"api","took_ns":9223372036854775807,"ok":false}` + "\n"))
 	f.Add([]byte(`{"seq":1,"kind":"certificate","name":"x","ok":false}` + "\n" + `{"seq":2,"kind":"change","ok":true}` + "\n" + `{"seq":3,"kind":"snapshot","ok":true}` + "\n"))
+	f.Add([]byte(`{"seq":1,"at_ns":-1,"kind":"pace","took_ns":9223372036854775807,"late_ns":9223372036854775807,"ok":true,"wakes":{"due":9223372036854775807,"late":-1}}` + "\n" + `{"seq":2,"kind":"pace","ok":true}` + "\n"))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		events, err := parseEvents(bytes.NewReader(text))

@@ -29,8 +29,7 @@ type htmlPage struct {
 	Summary   []summaryRow
 	Confusion *confusionView
 	Scenarios []scenarioView
-	HasBase   bool
-	Timings   []timingRow
+	Times     *timesView
 }
 
 type summaryRow struct {
@@ -39,8 +38,6 @@ type summaryRow struct {
 	Detect, Recover, Heal, Vandalism, Named string
 	FalseAlarms                             int
 }
-
-type timingRow struct{ Name, Took, Base, Diff string }
 
 // pill is a judgement: word, sign and class, so that it does not hang on its colour.
 type pill struct{ Class, Sign, Text string }
@@ -84,7 +81,7 @@ func summaryOf(id string, v slo.Verdict, arms map[slo.Arm]slo.Record) summaryRow
 		Heal: measured(v.HealS), Vandalism: vandalism(v, arms), Named: or(plain(v.Culprit, nameMax), "–"), FalseAlarms: v.FalseAlarms}
 }
 
-// times fills in when the run began, how long its arms took, and how long the stages beside them took.
+// times fills in when the run began, how long its arms took, and where the time went.
 func (p *htmlPage) times(r Results) {
 	var started string
 	total := 0.0
@@ -97,12 +94,5 @@ func (p *htmlPage) times(r Results) {
 		}
 	}
 	p.Started, p.Took = or(started, "not known"), fmt.Sprintf("%.1f s", total)
-	for _, t := range r.Timings {
-		row := timingRow{Name: plain(t.Name, nameMax), Took: fmt.Sprintf("%.1f s", t.Seconds), Base: "–", Diff: "–"}
-		if t.Baseline != nil {
-			row.Base, row.Diff = fmt.Sprintf("%.1f s", *t.Baseline), fmt.Sprintf("%+.1f s", t.Seconds-*t.Baseline)
-			p.HasBase = true
-		}
-		p.Timings = append(p.Timings, row)
-	}
+	p.Times = timesViewOf(timesOf(r))
 }

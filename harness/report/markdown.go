@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/nov30/nov30/harness/slo"
@@ -58,7 +57,7 @@ func Markdown(r Results) []byte {
 			parts = append(parts, compose(v.Name+", arm "+string(a), true, func(p *page) { p.arm(a, v, arms[a]) }))
 		}
 	}
-	parts = append(parts, compose("the stages' times", true, func(p *page) { p.timings(r.Timings) }))
+	parts = append(parts, compose("where the time went", false, func(p *page) { p.times(timesOf(r)) }))
 	return fit(parts, markdownMax)
 }
 
@@ -72,7 +71,7 @@ func (p *page) summary(r Results) {
 	}
 	p.line("# nov30: %s\n", counted(r.Verdicts))
 	p.line("Run %s, tool %s, exit code %d (%s).\n", markdown(r.Run, nameMax), or(markdown(tool(r.Records), nameMax), "not named"), r.Exit, exitMeans(r.Exit))
-	p.table(limited(rows)...)
+	p.table(limited(rows, VerdictsFile)...)
 }
 
 // counted says how many verdicts there are of each kind.
@@ -92,31 +91,6 @@ func (p *page) scenario(v slo.Verdict, s slo.Spec) {
 	rows := [][]string{{"metric", "measured", "bound", "ok"}}
 	for _, o := range v.Objectives {
 		rows = append(rows, []string{markdown(string(o.Metric), nameMax), measured(o.MeasuredS), "≤ " + number(o.MaxS) + " s", yes(o.OK)})
-	}
-	p.table(rows...)
-}
-
-func (p *page) timings(timings []Timing) {
-	if len(timings) == 0 {
-		return
-	}
-	p.line("## How long the stages took\n")
-	if !slices.ContainsFunc(timings, func(t Timing) bool { return t.Baseline != nil }) {
-		rows := [][]string{{"stage", "took"}}
-		for _, t := range timings {
-			rows = append(rows, []string{markdown(t.Name, nameMax), fmt.Sprintf("%.1f s", t.Seconds)})
-		}
-		p.table(rows...)
-		return
-	}
-	p.line("The baseline is the same stage done the plain way in the same run.\n")
-	rows := [][]string{{"stage", "took", "baseline", "difference"}}
-	for _, t := range timings {
-		base, diff := "–", "–"
-		if t.Baseline != nil {
-			base, diff = fmt.Sprintf("%.1f s", *t.Baseline), fmt.Sprintf("%+.1f s", t.Seconds-*t.Baseline)
-		}
-		rows = append(rows, []string{markdown(t.Name, nameMax), fmt.Sprintf("%.1f s", t.Seconds), base, diff})
 	}
 	p.table(rows...)
 }

@@ -61,13 +61,13 @@ func fit(parts []part, size int) []byte {
 	return out.Bytes()
 }
 
-// limited cuts a table short; the first row is the head.
-func limited(rows [][]string) [][]string {
+// limited cuts a table short, which a file has as a whole; the first row is the head.
+func limited(rows [][]string, file string) [][]string {
 	more := len(rows) - 1 - rowsMax
 	if more <= 0 {
 		return rows
 	}
 	last := make([]string, len(rows[0]))
-	last[0] = fmt.Sprintf("… and %d more, see %s", more, VerdictsFile)
+	last[0] = fmt.Sprintf("… and %d more, see %s", more, file)
 	return append(rows[:rowsMax+1:rowsMax+1], last)
 }

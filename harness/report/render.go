@@ -38,7 +38,7 @@ func Read(runDir string) (Results, error) {
 		return Results{}, mend(err, "`nov30 judge -o json "+runDir+"` prints what it must hold, from the records")
 	}
 	if r.Timings, err = ReadTimings(runDir); err != nil {
-		return Results{}, mend(err, "only the table of stages is made from it: `[]` in its place does for a report without one")
+		return Results{}, mend(err, "only the table of where the time went is made from it: with `[]` in its place it has what the records tell")
 	}
 	if r.Exit, err = readExit(runDir); err != nil {
 		return Results{}, mend(err, "write the number that the run ended with into it; a run that was killed has none: 3")

@@ -17,15 +17,8 @@ type Results struct {
 	Run      string
 	Verdicts []slo.Verdict // in the order of the report
 	Records  Records
-	Timings  []Timing
-	Exit     int // the exit code of the program, one of slo's
-}
-
-// Timing is how long one stage took beside the arms, such as building an image or creating a cluster.
-type Timing struct {
-	Name     string   `json:"name"`
-	Seconds  float64  `json:"seconds"`
-	Baseline *float64 `json:"baseline_seconds"` // the same stage done the plain way in the same run; null: none
+	Timings  []Timing // what the run timed; what the records tell is computed
+	Exit     int      // the exit code of the program, one of slo's
 }
 
 // Write writes every file of a run that is made from its results.
@@ -33,13 +26,10 @@ func Write(runDir string, r Results) error {
 	if r.Verdicts == nil {
 		r.Verdicts = []slo.Verdict{} // an array also when empty
 	}
-	if r.Timings == nil {
-		r.Timings = []Timing{}
-	}
 	r.Records = withBroken(runDir, r)
 	return errors.Join(
 		writeJSON(filepath.Join(runDir, VerdictsFile), r.Verdicts),
-		writeJSON(filepath.Join(runDir, TimingsFile), r.Timings),
+		writeJSON(filepath.Join(runDir, TimingsFile), timesOf(r).cells()),
 		replace(filepath.Join(runDir, ExitFile), []byte(strconv.Itoa(r.Exit)+"\n")),
 		render(runDir, r),
 	)
@@ -73,13 +63,6 @@ func writeJSON(path string, v any) error {
 // ReadVerdicts reads verdicts.json of a run.
 func ReadVerdicts(runDir string) ([]slo.Verdict, error) {
 	return readJSON(filepath.Join(runDir, VerdictsFile), parseVerdicts)
-}
-
-// ReadTimings reads timings.json of a run.
-func ReadTimings(runDir string) ([]Timing, error) {
-	return readJSON(filepath.Join(runDir, TimingsFile), func(text []byte) (t []Timing, err error) {
-		return t, strictly(text, &t)
-	})
 }
 
 func readJSON[T any](path string, parse func([]byte) (T, error)) (T, error) {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/nov30/nov30/harness/slo"
 )
@@ -16,6 +18,9 @@ const (
 	RunFile     = "run.json"     // what the run was asked for
 	StopFile    = "STOP"         // somebody who makes it stops the run
 	GuardianLog = "guardian.txt" // what the guardian had to do
+	// ProcessesDir holds, for each further process of a run, a directory with its part: a RunFile of its own. The process
+	// that began the run takes the parts in at its end and removes them; that of a process that died stays.
+	ProcessesDir = "procs"
 )
 
 // Run is what verdicts are computed from beside the records: which scenarios were asked for, with which specs, and what kept
@@ -27,6 +32,18 @@ type Run struct {
 	Scenarios   []Selected `json:"scenarios"` // in the order of the verdicts
 	Interrupted bool       `json:"interrupted,omitempty"`
 	Finished    bool       `json:"finished"` // the run came to its end, whatever that was
+	// Leaks says why clusters were thrown away: a rewind could not take back what a fault's revert, or the tool, had left.
+	Leaks []string `json:"leaks,omitempty"`
+
+	// Only in the part of a further process, for the one that takes it in.
+	Timings          []Timing `json:"timings,omitempty"`
+	Broken           string   `json:"broken,omitempty"`            // infrastructure that failed beside the scenarios
+	RevertIncomplete bool     `json:"revert_incomplete,omitempty"` // something stays broken
+}
+
+// PartDir is the directory of a further process's part of a run. Processes are numbered from 1, the one that began it.
+func PartDir(runDir string, process int) string {
+	return filepath.Join(runDir, ProcessesDir, strconv.Itoa(process))
 }
 
 // Selected is one scenario of a run.
@@ -104,6 +121,11 @@ func Judge(runDir string) (Judged, error) {
 	if err != nil {
 		return Judged{}, err
 	}
+	if !run.Finished {
+		if err := run.addParts(runDir); err != nil {
+			return Judged{}, err
+		}
+	}
 	var verdicts []slo.Verdict
 	for _, s := range run.Scenarios {
 		verdicts = append(verdicts, s.Verdict(records[s.Name]))
@@ -111,6 +133,29 @@ func Judge(runDir string) (Judged, error) {
 	j, err := judged(verdicts)
 	j.Finished = run.Finished
 	return j, err
+}
+
+// addParts adds what further processes had done of a run that was killed before it took that in.
+func (r *Run) addParts(runDir string) error {
+	dirs, err := filepath.Glob(filepath.Join(runDir, ProcessesDir, "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		part, err := ReadRunFile(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it had begun nothing
+		}
+		if err != nil {
+			return err
+		}
+		for _, s := range part.Scenarios {
+			if !slices.ContainsFunc(r.Scenarios, func(have Selected) bool { return have.Name == s.Name }) { // taken in, but not removed yet
+				r.Scenarios = append(r.Scenarios, s)
+			}
+		}
+	}
+	return nil
 }
 
 func judged(verdicts []slo.Verdict) (Judged, error) {

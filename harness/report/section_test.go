@@ -86,27 +86,6 @@ func TestThePhasesOfAnArmThatWasBrokenOff(t *testing.T) {
 	}
 }
 
-func TestTimingsWithoutAnyBaselineHaveNoColumnForIt(t *testing.T) {
-	timings := []Timing{{Name: "node image", Seconds: 0.4}, {Name: "cluster ready", Seconds: 25.1}}
-	text := func() string {
-		p := &page{}
-		p.timings(timings)
-		return p.String()
-	}
-	want := "## How long the stages took\n\n| stage | took |\n|---|---|\n| node image | 0.4 s |\n| cluster ready | 25.1 s |\n\n"
-	if got := text(); got != want {
-		t.Errorf("%s", got)
-	}
-	baseline := 24.5
-	timings[1].Baseline = &baseline
-	if got := text(); !strings.Contains(got, "| cluster ready | 25.1 s | 24.5 s | +0.6 s |") || !strings.Contains(got, "The baseline is") {
-		t.Errorf("%s", got)
-	}
-	if timings = nil; text() != "" {
-		t.Errorf("%s", text())
-	}
-}
-
 func TestVerdictsStandInTheOrderGiven(t *testing.T) {
 	text := string(Markdown(Results{Verdicts: []slo.Verdict{{Name: "zeta"}, {Name: "alpha"}, {Name: "mu"}}}))
 	z, a, m := strings.Index(text, "| zeta"), strings.Index(text, "| alpha"), strings.Index(text, "| mu")
