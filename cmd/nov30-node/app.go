@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/spf13/cobra"
 
 	"github.com/nov30/nov30/harness/journal"
@@ -28,6 +29,7 @@ type app struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Hostname func() (string, error)
+	Clock    clockwork.Clock
 	Unit     func(node string) unit.Unit // the time limit of the node of that name, which is this one
 
 	node string
@@ -74,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.PersistentFlags().StringVar(&a.node, "node", "", "this node's name in the cluster (default: the host name)")
-	root.AddCommand(a.append(), a.revert(), a.status())
+	root.AddCommand(a.append(), a.revert(), a.status(), a.keep(), a.rewind(), a.facts(), a.goldenTake(), a.goldenStart())
 	return root
 }
 
@@ -129,20 +131,25 @@ func (a *app) status() *cobra.Command {
 // on gives a command the time limit of this node. An error without a code of its own is a failure.
 func (a *app) on(do func(context.Context, unit.Unit) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		if a.node == "" {
-			name, err := a.Hostname()
-			if err != nil {
-				return coded{exitFailed, err}
-			}
-			a.node = name
+		name, err := a.name()
+		if err != nil {
+			return coded{exitFailed, err}
 		}
-		err := do(cmd.Context(), a.Unit(a.node))
+		err = do(cmd.Context(), a.Unit(name))
 		var c coded
 		if err != nil && !errors.As(err, &c) {
 			err = coded{exitFailed, err}
 		}
 		return err
 	}
+}
+
+// name is this node's name in the cluster.
+func (a *app) name() (string, error) {
+	if a.node != "" {
+		return a.node, nil
+	}
+	return a.Hostname()
 }
 
 func (a *app) print(v any) error {

@@ -12,8 +12,9 @@ import (
 )
 
 func main() {
-	a := app{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Hostname: os.Hostname, Unit: func(node string) unit.Unit {
-		return unit.Unit{Dir: unit.Dir, Node: unit.Local(node), Clock: clockwork.NewRealClock()}
+	clock := clockwork.NewRealClock()
+	a := app{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Hostname: os.Hostname, Clock: clock, Unit: func(node string) unit.Unit {
+		return unit.Unit{Dir: unit.Dir, Node: unit.Local(node), Clock: clock}
 	}}
 	os.Exit(a.run(context.Background(), os.Args[1:]))
 }

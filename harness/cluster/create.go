@@ -52,7 +52,12 @@ func (k *Kind) createKind(ctx context.Context, o Options) error {
 	done := make(chan error, 1)
 	go func() {
 		done <- k.provider.withKind(k.Network(), func(kind *cluster.Provider) error {
+			wait := time.Duration(0)
+			if o.Plain {
+				wait = readyWithin
+			}
 			return kind.Create(k.name,
+				cluster.CreateWithWaitForReady(wait),
 				cluster.CreateWithV1Alpha4Config(k.config(o.Spec)),
 				cluster.CreateWithNodeImage(o.Image),
 				cluster.CreateWithRetain(true), // the logs of a node that failed are wanted; Create cleans up

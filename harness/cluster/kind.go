@@ -48,6 +48,10 @@ type Options struct {
 	Spec  Spec
 	Image string // node image; its Kubernetes version is the cluster's
 	Dir   string // the kubeconfig is written here; 0700
+	// Plain makes the cluster as `kind create cluster --wait` does: what kind waits for is all that is waited for.
+	Plain bool
+	// Yielding makes the cluster leave the processor to others while it is being made, and until Yield(false).
+	Yielding bool
 }
 
 // Kind is a cluster made by kind.
@@ -142,7 +146,7 @@ func (p Provider) Create(ctx context.Context, o Options) (*Kind, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	err := k.create(ctx, o)
+	err := k.yieldingly(ctx, o.Yielding, func() error { return k.create(ctx, o) })
 	if err == nil {
 		return k, nil
 	}
@@ -195,6 +199,9 @@ func (k *Kind) create(ctx context.Context, o Options) error {
 	k.nodes = nodes
 	if want := 1 + o.Spec.workers(); len(nodes) != want {
 		return fmt.Errorf("cluster %s has %d nodes instead of %d", k.name, len(nodes), want)
+	}
+	if o.Plain {
+		return nil
 	}
 	return k.step("ready", func() error { return k.Ready(ctx) })
 }

@@ -68,6 +68,22 @@ func Deploy(ctx context.Context, env Env) (*Site, error) {
 	return s, nil
 }
 
+// RenewEdge replaces the edge container, whose URL may be another one then, and waits until the site answers through it. The
+// replicas in the cluster are left alone.
+func (s *Site) RenewEdge(ctx context.Context, env Env) error {
+	if env.Ready == 0 {
+		env.Ready = ready
+	}
+	if err := s.Remove(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.URL, err = startEdge(ctx, env, s.Edge); err != nil {
+		return err
+	}
+	return s.answers(ctx, env)
+}
+
 // Remove removes the edge container. The objects in the cluster go with the cluster. A container that is gone already is
 // no error; one of that name that belongs to another run is left alone.
 func (s *Site) Remove(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,7 +24,7 @@ const atOnce = 16
 
 // takeAPI takes every object of every resource that can be listed and is not in the table of omitted ones, over
 // connections of its own.
-func takeAPI(ctx context.Context, kubeconfig string) (map[key]item, error) {
+func takeAPI(ctx context.Context, kubeconfig string, exact bool) (map[key]item, error) {
 	config, client, err := connect(ctx, kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig %s: %w", kubeconfig, err)
@@ -50,7 +51,7 @@ func takeAPI(ctx context.Context, kubeconfig string) (map[key]item, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			for i := range list.Items {
-				keep(all, r.GroupResource(), &list.Items[i])
+				keep(all, r.GroupResource(), &list.Items[i], exact)
 			}
 			return nil
 		})
@@ -64,15 +65,20 @@ func takeAPI(ctx context.Context, kubeconfig string) (map[key]item, error) {
 	return all, nil
 }
 
-// keep puts an object into the snapshot, normalised, unless it is left out.
-func keep(all map[key]item, r schema.GroupResource, o *unstructured.Unstructured) {
-	if leftOut(r, o) {
+// keep puts an object into the snapshot, normalised, unless it is left out. An exact one has its generation, and what
+// controllers made.
+func keep(all map[key]item, r schema.GroupResource, o *unstructured.Unstructured, exact bool) {
+	if leftOut(r, o) || !exact && derived(r, o) {
 		return
 	}
+	generation := o.GetGeneration()
 	name, uid := r.String()+"/"+o.GetNamespace()+"/"+o.GetName(), string(o.GetUID())
 	normalise(r, o)
 	doc := document{}
 	doc.tree("", o.Object)
+	if exact && generation != 0 {
+		doc.set("metadata.generation", strconv.FormatInt(generation, 10))
+	}
 	for _, path := range []string{"kind", "metadata.name", "metadata.namespace"} { // they are in the object's name
 		delete(doc, path)
 	}

@@ -122,7 +122,7 @@ func (a *apiServer) put(text string) {
 
 func (a *apiServer) take() Snapshot {
 	a.t.Helper()
-	items, err := takeAPI(a.t.Context(), a.kubeconfig)
+	items, err := takeAPI(a.t.Context(), a.kubeconfig, false)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -32,11 +32,15 @@ type file struct {
 	sha256      string // instead of data, of a big one
 }
 
+// ofPod are the files in which systemd notes the limits of a pod's control group, for as long as the pod lives.
+var ofPod = regexp.MustCompile(`^/run/systemd/(system\.control|transient)/(kubelet-)?kubepods[-.]`)
+
 // own says whether a file is scaffolding of nov30's faults and reverts, which another check watches: what a write leaves
-// beside its file (hidden, so that kubelet does not read it), the directory below /var/lib and the unit of the time limit.
+// beside its file (hidden, so that kubelet does not read it), the directory below /var/lib and the unit of the time limit; or
+// comes and goes with a pod.
 func own(name string) bool {
 	base := path.Base(name)
-	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, ".nov30") ||
+	return ofPod.MatchString(name) || strings.HasPrefix(base, ".") && strings.HasSuffix(base, ".nov30") ||
 		strings.HasPrefix(base, "nov30-ttl") && strings.Contains(name, "/systemd/") || strings.HasPrefix(name, "/var/lib/nov30/")
 }
 

@@ -7,6 +7,9 @@ import (
 
 var harmless = map[string]change{
 	"nothing": {func(*testing.T, healthy) {}, nil, nil},
+	"systemd notes a new pod's limits": {func(_ *testing.T, h healthy) {
+		h.put("/run/systemd/system.control/kubelet-kubepods-burstable-pod1_2.slice.d/50-CPUShares.conf", "[Slice]\nCPUShares=102\n", 0o644)
+	}, nil, nil},
 	"a certificate is renewed with a new key": {func(t *testing.T, h healthy) { h.renew(t) },
 		renewed(server+".crt", server+".key"), []string{"-certificate.life: serial ", "certificate.publicKey changed", "key changed"}},
 	"a certificate is re-signed for the same key": {func(t *testing.T, h healthy) {

@@ -39,8 +39,7 @@ func omitted(r schema.GroupResource) bool {
 	return false
 }
 
-// leftOut says whether an object is not taken: it is the probes', it is being deleted, which is as good as gone, or a
-// controller makes and replaces it by itself from an object that is taken.
+// leftOut says whether an object is not taken: it is the probes', or it is being deleted, which is as good as gone.
 func leftOut(r schema.GroupResource, o *unstructured.Unstructured) bool {
 	probes := o.GetNamespace() == probe.Namespace && r.Group == "" && (r.Resource == "pods" || r.Resource == "configmaps")
 	switch {
@@ -52,7 +51,7 @@ func leftOut(r schema.GroupResource, o *unstructured.Unstructured) bool {
 		kind, _, _ := unstructured.NestedString(o.Object, "type")
 		return kind == "bootstrap.kubernetes.io/token" // made for one join, cleared away when it ends
 	}
-	return derived(r, o)
+	return false
 }
 
 // derivedFrom are the owners whose objects of a resource come and go with their work. Static pods are their manifests'
@@ -63,6 +62,7 @@ var derivedFrom = map[schema.GroupResource][]string{
 	{Group: "batch", Resource: "jobs"}:       {"CronJob"},
 }
 
+// derived says whether a controller makes and replaces an object by itself from one that is taken.
 func derived(r schema.GroupResource, o *unstructured.Unstructured) bool {
 	owner := metav1.GetControllerOf(o)
 	return owner != nil && slices.Contains(derivedFrom[r], owner.Kind)

@@ -31,7 +31,13 @@ func (s Snapshot) Len() int { return len(s.items) }
 
 // Take takes the content of the cluster: the API and every node at the same time. A part that cannot be taken is an
 // error, because what was not seen would look as if it were gone.
-func Take(ctx context.Context, c node.Cluster) (Snapshot, error) {
+func Take(ctx context.Context, c node.Cluster) (Snapshot, error) { return take(ctx, c, false) }
+
+// TakeExact takes more than Take: the generation of every object, and the objects that controllers make from others (pods,
+// replica sets), which a repair may have made again but a rewind may not.
+func TakeExact(ctx context.Context, c node.Cluster) (Snapshot, error) { return take(ctx, c, true) }
+
+func take(ctx context.Context, c node.Cluster, exact bool) (Snapshot, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("the content of cluster %s was not taken within %v", c.Name(), within))
 	defer cancel()
 	nodes := c.Nodes()
@@ -41,7 +47,7 @@ func Take(ctx context.Context, c node.Cluster) (Snapshot, error) {
 	parts := make([]map[key]item, 1+len(nodes))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		parts[0], err = takeAPI(ctx, c.Kubeconfig())
+		parts[0], err = takeAPI(ctx, c.Kubeconfig(), exact)
 		return err
 	})
 	for i, n := range nodes {

@@ -85,7 +85,7 @@ func TestAnAPIWhoseNameIsNotCheckedIsRefused(t *testing.T) {
 	if err := os.WriteFile(a.kubeconfig, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := takeAPI(t.Context(), a.kubeconfig); err == nil || !strings.Contains(err.Error(), "does not check") {
+	if _, err := takeAPI(t.Context(), a.kubeconfig, false); err == nil || !strings.Contains(err.Error(), "does not check") {
 		t.Errorf("%v", err)
 	}
 }

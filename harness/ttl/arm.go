@@ -15,6 +15,7 @@ import (
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 	"github.com/nov30/nov30/harness/node"
+	"github.com/nov30/nov30/harness/nodeprogram"
 	"github.com/nov30/nov30/harness/ttl/unit"
 )
 
@@ -32,7 +33,7 @@ func Arm(ctx context.Context, c node.Cluster, program string, meta journal.Meta,
 	if c.Name() != meta.Cluster {
 		return nil, fmt.Errorf("time limit: cluster %q is not the journal's (%q)", c.Name(), meta.Cluster)
 	}
-	p, err := readProgram(program)
+	p, err := nodeprogram.Load(program)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func Arm(ctx context.Context, c node.Cluster, program string, meta journal.Meta,
 	if err != nil {
 		return nil, fmt.Errorf("time limit: %w", err)
 	}
-	err = each(ctx, c, func(ctx context.Context, n node.Node) error { return l.arm(ctx, n, p, sums[n.Name()] == p.sha256) })
+	err = each(ctx, c, func(ctx context.Context, n node.Node) error { return l.arm(ctx, n, p, sums[n.Name()] == p.SHA256) })
 	if err != nil {
 		cleanup, cancel := context.WithTimeout(cleanup, armWithin)
 		defer cancel()
@@ -82,16 +83,16 @@ sync -- "$service" "$timer" "$base"`
 var nodeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.-]*$`)
 
 // arm sets the limit on one node and proves that it counts.
-func (l *Limit) arm(ctx context.Context, n node.Node, p program, hasProgram bool) error {
+func (l *Limit) arm(ctx context.Context, n node.Node, p nodeprogram.Program, hasProgram bool) error {
 	if !nodeName.MatchString(n.Name()) {
 		return fmt.Errorf("%q is no plain node name (letters, digits, - and .)", n.Name())
 	}
 	input := []io.Reader{strings.NewReader(unit.Service(n.Name()) + "--\n" + unit.Timer(l.after) + "--\n")}
 	follows := "no"
 	if !hasProgram {
-		input, follows = append(input, bytes.NewReader(p.content)), "yes"
+		input, follows = append(input, bytes.NewReader(p.Content)), "yes"
 	}
-	_, err := nodeop.Script(ctx, n, io.MultiReader(input...), "install a time limit", installScript, unit.Base, unit.Dir, unit.Program, p.sha256,
+	_, err := nodeop.Script(ctx, n, io.MultiReader(input...), "install a time limit", installScript, unit.Base, unit.Dir, unit.Program, p.SHA256,
 		unit.UnitDir+"/"+unit.ServiceName, unit.UnitDir+"/"+unit.TimerName, follows)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nov30/nov30/harness/journal/journaltest"
+	"github.com/nov30/nov30/harness/nodeprogram"
 	limit "github.com/nov30/nov30/harness/ttl/unit"
 )
 
@@ -82,12 +83,12 @@ func TestAProgramThatNoNodeCouldRunIsRefusedWithTheWayToBuildIt(t *testing.T) {
 		"a dynamic one":     dynamic,
 	} {
 		path := writeProgram(t, content)
-		_, err := readProgram(path)
-		if !errors.Is(err, ErrProgram) || !strings.Contains(err.Error(), "CGO_ENABLED=0 GOOS=linux") || !strings.Contains(err.Error(), path) {
+		_, err := nodeprogram.Load(path)
+		if !errors.Is(err, nodeprogram.ErrProgram) || !strings.Contains(err.Error(), "CGO_ENABLED=0 GOOS=linux") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := readProgram(writeProgram(t, header(native()))); err != nil {
+	if _, err := nodeprogram.Load(writeProgram(t, header(native()))); err != nil {
 		t.Error(err)
 	}
 }

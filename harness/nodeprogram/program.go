@@ -1,4 +1,5 @@
-package ttl
+// Package nodeprogram is nov30-node as it lies on the host, and its way into the nodes and out of them.
+package nodeprogram
 
 import (
 	"bytes"
@@ -11,31 +12,31 @@ import (
 	"runtime"
 )
 
-// program is nov30-node as it lies on the host.
-type program struct {
-	content []byte
-	sha256  string
+// Program is nov30-node as it lies on the host.
+type Program struct {
+	Content []byte
+	SHA256  string // hexadecimal
 }
 
 // ErrProgram is a file that cannot be the nodes' program.
 var ErrProgram = errors.New("is not nov30-node for the nodes of this machine")
 
-// readProgram reads the program and refuses what no node of a local engine could run: the nodes share the host's kernel
-// and architecture, but not its libraries.
-func readProgram(path string) (program, error) {
+// Load reads the program and refuses what no node of a local engine could run: the nodes share the host's kernel and
+// architecture, but not its libraries.
+func Load(path string) (Program, error) {
 	content, err := os.ReadFile(path)
 	if err == nil {
-		err = checkProgram(content)
+		err = check(content)
 	}
 	if err != nil {
-		return program{}, fmt.Errorf("%w; build it with: CGO_ENABLED=0 GOOS=linux GOARCH=%s go build -o %s ./cmd/nov30-node",
+		return Program{}, fmt.Errorf("%w; build it with: CGO_ENABLED=0 GOOS=linux GOARCH=%s go build -o %s ./cmd/nov30-node",
 			err, runtime.GOARCH, path)
 	}
 	sum := sha256.Sum256(content)
-	return program{content, hex.EncodeToString(sum[:])}, nil
+	return Program{content, hex.EncodeToString(sum[:])}, nil
 }
 
-func checkProgram(content []byte) error {
+func check(content []byte) error {
 	f, err := elf.NewFile(bytes.NewReader(content))
 	if err != nil {
 		return fmt.Errorf("%w: not a Linux program: %w", ErrProgram, err)

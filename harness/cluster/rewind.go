@@ -1,0 +1,160 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nov30/nov30/harness/journal/nodeop"
+	"github.com/nov30/nov30/harness/nodeprogram"
+	"github.com/nov30/nov30/harness/nodestate"
+)
+
+// Kept is a cluster's state as it was once, to which Rewind takes the cluster back. It holds the cluster's keys: it stays in
+// memory, and String says nothing of it.
+type Kept struct {
+	cluster   string
+	states    map[string][]byte // by node, as nodestate writes them
+	addresses map[string]netip.Addr
+}
+
+func (s *Kept) String() string { return "state of " + s.cluster }
+
+// Size is how many bytes of memory the state takes.
+func (s *Kept) Size() int {
+	n := 0
+	for _, state := range s.states {
+		n += len(state)
+	}
+	return n
+}
+
+// Keep keeps the state of a cluster in which nothing is broken. The control plane stands still meanwhile, for less than a
+// second. The program must be on the nodes: nodeprogram.Program.With.
+func (k *Kind) Keep(ctx context.Context) (*Kept, error) {
+	s := &Kept{cluster: k.name, states: map[string][]byte{}, addresses: map[string]netip.Addr{}}
+	results := make([][]byte, len(k.nodes))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, n := range k.nodes {
+		group.Go(func() (err error) {
+			results[i], err = n.Exec(gctx, nil, nodeprogram.Path, "--node", n.Name(), "keep")
+			if err == nil && len(results[i]) == 0 {
+				return fmt.Errorf("%s: nov30-node keep printed nothing", n.Name())
+			}
+			return nodeop.WithoutOutput(err) // which holds keys
+		})
+	}
+	err := group.Wait()
+	for i, n := range k.nodes {
+		s.states[n.Name()] = results[i]
+		addr, addrErr := k.Address(ctx, n.Name())
+		s.addresses[n.Name()], err = addr, errors.Join(err, addrErr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the state of cluster %s: %w", k.name, err)
+	}
+	return s, nil
+}
+
+// Rewound is what a rewind found changed and put right, by node.
+type Rewound map[string]nodestate.Report
+
+// ErrMoved is a node that does not have the address any more under which the others know it.
+var ErrMoved = errors.New("the node has another address than when the state was kept")
+
+// rewindWithin limits Rewind up to the start of kubelet; it takes less than two seconds, or ten where a node was off.
+const rewindWithin = 90 * time.Second
+
+// Rewind takes the cluster back to the state that was kept: every pod and every process beside the units is thrown away;
+// files, etcd's data, units, images, addresses, routes and the firewall become what they were; then kubelet is started, and
+// Ready is proven. What it cannot put back (kernel settings, limits of the engine) is for a proof to find. The program must
+// be on the nodes.
+func (k *Kind) Rewind(ctx context.Context, s *Kept) (Rewound, error) {
+	if s.cluster != k.name {
+		return nil, fmt.Errorf("cluster %s cannot be rewound to a %s", k.name, s)
+	}
+	reports, err := k.rewindNodes(ctx, s)
+	if err != nil {
+		return reports, fmt.Errorf("rewind cluster %s: %w", k.name, err)
+	}
+	return reports, k.Ready(ctx)
+}
+
+func (k *Kind) rewindNodes(ctx context.Context, s *Kept) (Rewound, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, rewindWithin, fmt.Errorf("not within %v", rewindWithin))
+	defer cancel()
+	results := make([]nodestate.Report, len(k.nodes))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, n := range k.nodes {
+		group.Go(func() (err error) {
+			results[i], err = k.rewindNode(ctx, n, s)
+			return err
+		})
+	}
+	err := group.Wait()
+	reports := Rewound{}
+	for i, n := range k.nodes {
+		reports[n.Name()] = results[i]
+	}
+	return reports, err
+}
+
+// rewindNode rewinds one node that is on.
+func (k *Kind) rewindNode(ctx context.Context, n Node, s *Kept) (nodestate.Report, error) {
+	var report nodestate.Report
+	addr, err := k.Address(ctx, n.Name())
+	if err == nil && addr != s.addresses[n.Name()] {
+		err = fmt.Errorf("%s: %w: %s, not %s", n.Name(), ErrMoved, addr, s.addresses[n.Name()])
+	}
+	if err != nil {
+		return report, err
+	}
+	out, err := n.Exec(ctx, bytes.NewReader(s.states[n.Name()]), nodeprogram.Path, "--node", n.Name(), "rewind")
+	if err != nil {
+		return report, nodeop.WithoutOutput(err)
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		return report, fmt.Errorf("%s: what nov30-node rewind printed: %w", n.Name(), err)
+	}
+	if err := k.fromImage(ctx, n, report.Lost); err != nil {
+		return report, err
+	}
+	_, err = n.Exec(ctx, nil, "systemctl", "start", "kubelet.service")
+	return report, err
+}
+
+// fromImage puts files of the image back into a node: programs, mostly, which are too big to be kept.
+func (k *Kind) fromImage(ctx context.Context, n Node, files []string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	e := k.provider.Engine
+	image, err := e.Run(ctx, nil, "inspect", "--format", "{{.Image}}", n.Name())
+	if err != nil {
+		return err
+	}
+	id, err := e.Run(ctx, nil, "create", "--network", "none", "--label", LabelRun+"="+k.run, strings.TrimSpace(string(image)))
+	if err != nil {
+		return err
+	}
+	source := strings.TrimSpace(string(id))
+	defer e.Run(context.WithoutCancel(ctx), nil, "rm", "--force", "--volumes", source)
+	for _, f := range files {
+		archive, err := e.Run(ctx, nil, "cp", source+":"+f, "-")
+		if err != nil {
+			return fmt.Errorf("%s: %s was changed, and the image has none: %w", n.Name(), f, err)
+		}
+		if _, err := n.Exec(ctx, bytes.NewReader(archive), "tar", "-C", path.Dir(f), "--unlink-first", "-xpf", "-"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

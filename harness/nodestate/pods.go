@@ -1,0 +1,66 @@
+package nodestate
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// runtimeSocket is where containerd listens in kind's nodes; whoever can open it is root.
+const runtimeSocket = "run/containerd/containerd.sock"
+
+// runtimeWithin limits one attempt at what the container runtime must do. It takes about a second.
+const runtimeWithin = 10 * time.Second
+
+// removePods stops and removes every pod of the node through the container runtime, which gives their addresses and mounts
+// back. A runtime that cannot is restarted, once.
+func (n Node) removePods(ctx context.Context, report *Report) error {
+	count, err := n.removeAll(ctx)
+	if err != nil {
+		if _, again := n.run(ctx, nil, "systemctl", "restart", "containerd.service"); again != nil {
+			return fmt.Errorf("%w; and containerd could not be restarted: %w", err, again)
+		}
+		report.Units = append(report.Units, "containerd.service restarted")
+		count, err = n.removeAll(ctx)
+	}
+	report.Pods = count
+	return err
+}
+
+func (n Node) removeAll(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, runtimeWithin, fmt.Errorf("containerd did not remove the pods within %v", runtimeWithin))
+	defer cancel()
+	conn, err := n.dial()
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	runtime := cri.NewRuntimeServiceClient(conn)
+	list, err := runtime.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}, grpc.WaitForReady(true))
+	if err != nil {
+		return 0, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, pod := range list.Items {
+		group.Go(func() error {
+			if _, err := runtime.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: pod.Id}); err != nil {
+				return fmt.Errorf("stop pod %s: %w", pod.Metadata.GetName(), err)
+			}
+			if _, err := runtime.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: pod.Id}); err != nil {
+				return fmt.Errorf("remove pod %s: %w", pod.Metadata.GetName(), err)
+			}
+			return nil
+		})
+	}
+	return len(list.Items), group.Wait()
+}
+
+func (n Node) dial() (*grpc.ClientConn, error) {
+	return grpc.NewClient("unix://"+filepath.Join(n.Root, runtimeSocket), grpc.WithTransportCredentials(insecure.NewCredentials()))
+}
