@@ -7,10 +7,13 @@ FOCUS ?=
 TOOL ?= $(NOV30_TOOL)
 ARMS ?= $(NOV30_ARMS)
 KEEP ?= $(NOV30_KEEP)
+CLUSTERS ?= $(NOV30_CLUSTERS)
 KUBERNETES ?= $(NOV30_KUBERNETES)
+PROCS ?= 1
 export NOV30_TOOL := $(if $(TOOL),$(abspath $(TOOL)))
 export NOV30_ARMS := $(ARMS)
 export NOV30_KEEP := $(KEEP)
+export NOV30_CLUSTERS := $(CLUSTERS)
 export NOV30_KUBERNETES := $(KUBERNETES)
 export PATH := $(CURDIR)/bin:$(PATH)
 UNIT := $(shell go list ./... 2>/dev/null | grep -v /suites/)
@@ -19,7 +22,7 @@ UNIT := $(shell go list ./... 2>/dev/null | grep -v /suites/)
 help: ## show the targets and their variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=sham,treated,untreated KEEP=on-failure|always KUBERNETES=v1.34.4'
+	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=sham,treated,untreated KEEP=on-failure|always KUBERNETES=v1.34.4 PROCS=2 CLUSTERS=1'
 	@echo "example: make chaos FOCUS='etcd-certs-expired$$' KEEP=always"
 
 .PHONY: build
@@ -31,13 +34,17 @@ setup: build
 	@bin/nov30 doctor --fix --quiet
 	@bin/nov30 image ensure
 
-# The code that counts is the one in out/latest/exit, but a suite that failed never becomes a success.
+# The code that counts is the one in out/latest/exit, but a suite that failed never becomes a success. Ginkgo keeps what
+# parallel processes print until their spec is over; on descriptor 3 people see at once what they do.
+procs = $(or $(strip $(PROCS)),1)
 .PHONY: chaos
 chaos: build ## run the scenarios on real clusters and judge the tool (set-up included)
 	@bin/nov30 run --check --focus '$(FOCUS)' --labels '$(LABELS)'
+	@n=$$(bin/nov30 list --focus '$(FOCUS)' --labels '$(LABELS)' | tail -n +2 | wc -l); [[ '$(procs)' =~ ^[1-9][0-9]{0,2}$$ ]] && [ '$(procs)' -le $$n ] || \
+		{ echo "make chaos: PROCS=$(PROCS): a number of processes from 1 to $$n, as many as scenarios are selected" >&2; exit 64; }
 	@$(MAKE) --no-print-directory setup
-	@rm -f out/latest; go tool ginkgo run --no-color -v --focus '$(FOCUS)' --label-filter '$(LABELS)' --fail-on-empty \
-		--timeout 3h --grace-period 6m ./suites/chaos; status=$$?; code=$$(cat out/latest/exit 2>/dev/null || echo 3); \
+	@rm -f out/latest; NOV30_PROGRESS_FD=3 go tool ginkgo run --no-color -v --focus '$(FOCUS)' --label-filter '$(LABELS)' --fail-on-empty \
+		--procs '$(procs)' --timeout 3h --grace-period 6m ./suites/chaos 3>&1; status=$$?; code=$$(cat out/latest/exit 2>/dev/null || echo 3); \
 	if [ $$status -eq 0 ] || [ $$code -ne 0 ]; then exit $$code; fi; exit $$status
 
 .PHONY: test

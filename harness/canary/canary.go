@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -50,6 +51,23 @@ const tokenHead = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."
 // SecretData is the canary as the data of a Secret.
 func (c Canary) SecretData() map[string][]byte {
 	return map[string][]byte{"tls.key": []byte(c.pem()), "token": []byte(tokenHead + c.token), "password": []byte(c.password)}
+}
+
+// ErrNoCanary is data that no canary has.
+var ErrNoCanary = errors.New("not the data of a canary")
+
+// FromData is the canary that another process made, from its SecretData. The error says nothing of the data.
+func FromData(data map[string][]byte) (Canary, error) {
+	lines := strings.Split(strings.TrimSpace(string(data["tls.key"])), "\n")
+	token, ok := strings.CutPrefix(string(data["token"]), tokenHead)
+	if !ok || len(lines) < 3 || token == "" || len(data["password"]) == 0 {
+		return Canary{}, ErrNoCanary
+	}
+	c := Canary{key: strings.Join(lines[1:len(lines)-1], ""), token: token, password: string(data["password"])}
+	if len(c.key) <= keyHead || c.pem() != string(data["tls.key"]) {
+		return Canary{}, ErrNoCanary
+	}
+	return c, nil
 }
 
 // pem is the key as openssl writes it.

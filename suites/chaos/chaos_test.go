@@ -2,26 +2,15 @@
 package chaos
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jonboulle/clockwork"
 	. "github.com/onsi/ginkgo/v2"
-	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 
-	"github.com/nov30/nov30/harness/engine"
-	"github.com/nov30/nov30/harness/experiment"
-	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
-	"github.com/nov30/nov30/harness/state"
 	"github.com/nov30/nov30/scenarios"
-	"github.com/nov30/nov30/suites/programs"
 )
 
 // A scenario takes some four minutes; what is beyond this hangs.
@@ -30,81 +19,49 @@ const (
 	cleanUpWithin  = 6 * time.Minute
 )
 
-var session *experiment.Session
+// here is this process, of the one or several that ginkgo runs the suite in.
+var here process
 
 func TestChaos(t *testing.T) {
 	RegisterFailHandler(Fail)
+	here.selected = selected(PreviewSpecs("chaos"))
+	stop := here.watch()
+	defer stop()
 	RunSpecs(t, "chaos")
+	if err := here.end(nil); err != nil {
+		t.Error(err)
+	}
 }
 
-var _ = BeforeSuite(func(ctx SpecContext) {
-	// Not the suite's own temporary directory: the guardian's program must outlive a suite that is killed.
-	dir, err := os.MkdirTemp("", "nov30-programs-")
+// The first process begins the run, the others join it.
+var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
+	invitation, err := here.begin(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(os.RemoveAll, dir)
-	options, err := options(ctx, dir)
-	Expect(err).NotTo(HaveOccurred())
-	session, err = experiment.Begin(ctx, options)
-	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(30*time.Minute))
-
-// Results are written when all is over, whatever ended it: a spec that was selected and has no verdict is inconclusive.
-var _ = ReportAfterSuite("results", func(r Report) {
-	if session == nil {
+	return invitation
+}, func(ctx SpecContext, invitation []byte) {
+	if GinkgoParallelProcess() == 1 {
 		return
 	}
-	interrupted := slices.Contains(r.SpecialSuiteFailureReasons, "Interrupted by User") // ginkgo's words for Ctrl-C
-	for _, spec := range r.SpecReports {
-		if spec.LeafNodeType != types.NodeTypeIt || spec.State.Is(types.SpecStatePending) {
-			continue
-		}
-		if !spec.State.Is(types.SpecStateSkipped) || spec.Failure.Message != "" {
-			session.Missing(fmt.Errorf("its spec ended as %s", spec.State), spec.LeafNodeText)
-		}
-	}
-	code, err := session.Finish(interrupted)
-	fmt.Printf("exit code %d, report: %s\n", code, filepath.Join(filepath.Base(filepath.Dir(session.Dir)), session.Run, report.HTMLFile))
-	Expect(err).NotTo(HaveOccurred())
+	Expect(here.join(ctx, invitation)).To(Succeed())
+	DeferCleanup(func() error { return here.end(nil) }) // before the first one gathers what the others leave
+}, NodeTimeout(30*time.Minute))
+
+// Results are written when all is over, whatever ended it: a spec that was selected and has no verdict is inconclusive. Ginkgo
+// leaves this out where one of its processes died; then TestChaos does it.
+var _ = ReportAfterSuite("results", func(r Report) {
+	Expect(here.end(&r)).To(Succeed())
 })
 
-var _ = func() bool {
+// The container has no name: a spec is called "chaos NAME". It keeps the specs in the order of the catalogue, and ginkgo can
+// only preview specs that are in one.
+var _ = Describe("", func() {
 	for _, s := range scenarios.All() {
 		It(s.Name, Label(s.Labels...), func(ctx SpecContext) {
 			By(s.Story)
-			v, err := session.Scenario(ctx, s)
-			fmt.Printf("%s: %s\n", s.Name, v.Verdict)
+			v, err := here.session.Scenario(ctx, s)
+			here.print("%s: %s", s.Name, v.Verdict)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(v.Verdict).To(Equal(slo.Pass), strings.Join(v.Reasons, "\n"))
 		}, SpecTimeout(scenarioWithin), GracePeriod(cleanUpWithin))
 	}
-	return true
-}()
-
-// options reads what make passes on; without make the defaults are those of nov30 run.
-func options(ctx SpecContext, programsDir string) (experiment.Options, error) {
-	out, err := filepath.Abs("../../out") // what is printed must be right in any directory
-	if err != nil {
-		return experiment.Options{}, err
-	}
-	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: out, Offline: os.Getenv("NOV30_OFFLINE") == "1",
-		Progress: func(line string) { fmt.Println("  " + line) }}
-	built, err := programs.Build(ctx, programsDir)
-	if err != nil {
-		return o, err
-	}
-	o.Guardian, o.NodeProgram = built.Guardian(), built.Node
-	env := os.Getenv
-	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), built.Dir); err != nil {
-		return o, err
-	}
-	dir, err := state.Dir(env)
-	if err != nil {
-		return o, err
-	}
-	o.Home, o.Exposed = experiment.Home{Dir: dir}, env("NOV30_TOOL_EXPOSED") == "1"
-	if o.Cache, err = state.CacheDir(env); err != nil {
-		return o, err
-	}
-	o.Engine, err = engine.Find(ctx, env)
-	return o, err
-}
+})
