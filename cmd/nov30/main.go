@@ -112,7 +112,7 @@ Exit codes: 0 pass, 1 a verdict failed, 2 inconclusive, 3 infrastructure, 4 a re
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{slo.ExitUsage, err} })
-	root.AddCommand(newDoctor(), newImage(), newList(), newRun(), newAbort(), newJudge(), newReport(), newTool(), newInject(), newSweep(), newGuardian())
+	root.AddCommand(newDoctor(), newImage(), newList(), newRun(), newAbort(), newJudge(), newReport(), newTool(), newBench(), newInject(), newSweep(), newGuardian())
 	usageArgs(root)
 	return root
 }

@@ -7,24 +7,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/fault"
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/report"
-	"github.com/nov30/nov30/harness/site"
 	"github.com/nov30/nov30/harness/slo"
 	"github.com/nov30/nov30/harness/snapshot"
 	"github.com/nov30/nov30/harness/tool"
 	"github.com/nov30/nov30/harness/ttl"
 )
-
-// ground is what an arm runs on: a cluster with the site.
-type ground struct {
-	cluster *cluster.Kind
-	site    *site.Site
-	left    *snapshot.Snapshot // how the arm before left it; nil: it is new
-}
 
 // armRun is one arm while it runs.
 type armRun struct {
@@ -51,16 +42,16 @@ type armRun struct {
 	stop    []func() // ends probes and tool, last in first out
 }
 
-// arm runs one arm, on a ground that another one handed on or on a new one, and returns the ground if it can be handed on in
-// turn. The error says why there is no whole record.
+// arm runs one arm, on a ground that another one handed on or on a clean one of the pool, and returns the ground if it can be
+// handed on in turn. The error says why there is no whole record.
 func (s *Session) arm(ctx context.Context, sc Scenario, spec slo.Spec, a slo.Arm, on *ground, pass bool) (*ground, error) {
 	if err := errors.Join(context.Cause(ctx), s.guard.died()); err != nil {
-		return nil, errors.Join(err, on.delete(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, s.drop(context.WithoutCancel(ctx), on))
 	}
 	s.say("%s: arm %s", sc.Name, a)
 	dir, err := report.CreateArm(s.Dir, sc.Name, a)
 	if err != nil {
-		return nil, errors.Join(err, on.delete(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, s.drop(context.WithoutCancel(ctx), on))
 	}
 	x := &armRun{Session: s, ground: on, pass: pass, scenario: sc, dir: dir, watch: newWatch(spec.Probes), record: slo.Record{
 		Version: slo.RecordVersion, Run: s.Run, Scenario: sc.Name, Arm: a, Started: s.Clock.Now().UTC(), Spec: spec}}
@@ -135,7 +126,9 @@ func (x *armRun) inject(ctx context.Context) error {
 	for _, f := range x.scenario.Faults {
 		x.say("injecting %s", f)
 		start := x.Clock.Now()
-		err := f.Inject(ctx, x.cluster, x.limit.Journal(x.journal))
+		t := touched{Fault: f.String()}
+		err := f.Inject(ctx, x.cluster, touching{x.limit.Journal(x.journal), &t})
+		x.used.Faults = append(x.used.Faults, t)
 		e := outcomeEvent(slo.Fault, f.String(), err)
 		e.Took = x.Clock.Since(start)
 		x.emit(e)

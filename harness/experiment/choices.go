@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	toolsfs "github.com/nov30/nov30/fixtures/tools"
@@ -14,16 +15,19 @@ import (
 
 // Choices are what a user chooses of a run.
 type Choices struct {
-	Tool       tool.Tool
-	Arms       []slo.Arm // empty: all that a pass needs
-	Exposed    bool      // the tool runs even where nov30's state cannot be hidden from it
-	Keep       KeepPolicy
+	Tool    tool.Tool
+	Arms    []slo.Arm // empty: all that a pass needs
+	Exposed bool      // the tool runs even where nov30's state cannot be hidden from it
+	Keep    KeepPolicy
+	// Clusters is how many clusters a process may have at the same time: with two, the next one is made or rewound while one is
+	// in use; with one it is rewound when its arm has ended. 0: as many as the machine can bear.
+	Clusters   int
 	Kubernetes string // version
 }
 
-// Choose reads the user's choices, all empty by default: a tool file, arms, a policy, a version. Programs of the tool are
+// Choose reads the user's choices, all empty by default: a tool file, arms, a policy, a version, how many clusters. Programs of the tool are
 // looked for in dirs, then in PATH. The error names everything that is wrong.
-func Choose(toolFile, arms, keep, kubernetes string, dirs ...string) (Choices, error) {
+func Choose(toolFile, arms, keep, kubernetes, clusters string, dirs ...string) (Choices, error) {
 	var c Choices
 	var errs []error
 	check := func(what string, err error) {
@@ -36,12 +40,29 @@ func Choose(toolFile, arms, keep, kubernetes string, dirs ...string) (Choices, e
 	check("arms", err)
 	c.Keep, err = ParseKeep(keep)
 	check("keep", err)
+	c.Clusters, err = ParseClusters(clusters)
+	check("clusters", err)
 	c.Kubernetes, err = nodeimage.VersionOr(kubernetes)
 	check("kubernetes", err)
 	c.Tool, err = LoadTool(toolFile, dirs...)
 	check("tool", err)
 	return c, errors.Join(errs...)
 }
+
+// ParseClusters reads how many clusters may exist at the same time; empty means as many as the machine can bear.
+func ParseClusters(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > clustersMax {
+		return 0, fmt.Errorf("%q: a number from 1 to %d, or nothing", s, clustersMax)
+	}
+	return n, nil
+}
+
+// clustersMax is more than one arm at a time can use.
+const clustersMax = 4
 
 // KeepPolicy says which clusters outlive their arm.
 type KeepPolicy string

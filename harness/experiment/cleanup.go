@@ -39,8 +39,10 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 		if x.handed = err == nil; x.handed {
 			return nil
 		}
-		return errors.Join(err, x.delete(ctx))
+		return errors.Join(err, x.drop(ctx, x.ground))
 	}
+	start := x.Clock.Now()
+	defer func() { x.timing(report.PartCollect, x.Clock.Since(start)) }()
 	if err := within(ctx, collectWithin, x.collect); err != nil {
 		x.say("evidence is incomplete: %v", err) // a stopped node has no logs to give; no reason to throw the arm away
 	}
@@ -49,8 +51,10 @@ func (x *armRun) cleanup(ctx context.Context, interrupted bool) error {
 	kept, deleteErr := false, error(nil)
 	if x.keep(interrupted) {
 		kept, deleteErr = true, within(ctx, revertWithin, func(ctx context.Context) error { return x.keepCluster(ctx, revertErr) })
+	} else if revertErr == nil && !interrupted && x.kept != nil {
+		kept, deleteErr = true, x.giveBack(ctx)
 	} else {
-		deleteErr = x.delete(ctx)
+		deleteErr = x.drop(ctx, x.ground)
 	}
 	if revertErr != nil && !kept && deleteErr == nil {
 		// Whatever could not be undone went with the cluster; nothing is left for a sweep.
@@ -133,8 +137,27 @@ func (x *armRun) keep(interrupted bool) bool {
 	return x.Keep == KeepAlways || x.Keep == KeepOnFailure && !interrupted && !x.passed()
 }
 
+// giveBack gives the ground back to the pool, which rewinds it for another arm.
+func (x *armRun) giveBack(ctx context.Context) error {
+	if err := (workshop{x.Session}).shelve(x.ground); err != nil {
+		return errors.Join(err, x.drop(ctx, x.ground))
+	}
+	x.pool.put(x.ground)
+	return nil
+}
+
+// drop deletes a ground that nobody is to use again.
+func (s *Session) drop(ctx context.Context, g *ground) error {
+	if g == nil {
+		return nil
+	}
+	s.pool.forget()
+	return g.delete(ctx)
+}
+
 // keepCluster marks the cluster as wanted and says how to reach it.
 func (x *armRun) keepCluster(ctx context.Context, revertErr error) error {
+	x.pool.forget()
 	if err := errors.Join(x.Home.Keep(x.cluster.Name(), x.cluster.Kubeconfig()), x.guard.forget(x.cluster.Kubeconfig())); err != nil {
 		return err
 	}

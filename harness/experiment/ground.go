@@ -1,76 +1,110 @@
 package experiment
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/nov30/nov30/harness/cluster"
-	"github.com/nov30/nov30/harness/journal/nodeop"
-	"github.com/nov30/nov30/harness/probe"
+	"github.com/nov30/nov30/harness/journal"
+	"github.com/nov30/nov30/harness/proof"
 	"github.com/nov30/nov30/harness/site"
 	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/snapshot"
 )
 
-// prepare makes the ground, or takes over the one that was handed on.
-func (x *armRun) prepare(ctx context.Context) error {
-	if x.ground != nil {
-		x.say("on cluster %s, on which the arm before left no trace", x.cluster.Name())
-		if err := x.leaves(remnant{Remove: filepath.Join(x.dir, "kubeconfig")}); err != nil {
-			return err
-		}
-		return x.cluster.MoveKubeconfig(x.dir)
-	}
-	name := fmt.Sprintf("%s%s-%d", cluster.Prefix, x.Run, x.clusters.Add(1)) // a tool sees it: it tells nothing of the scenario
-	x.say("creating cluster %s", name)
-	if err := x.leaves(remnant{Remove: filepath.Join(x.dir, "kubeconfig")}); err != nil {
-		return err
-	}
-	k, err := x.provider.Create(ctx, cluster.Options{Name: name, Run: x.Run, Spec: x.scenario.Cluster, Image: x.Image, Dir: x.dir})
-	if err != nil {
-		return err
-	}
-	x.ground = &ground{cluster: k}
-	x.timing("cluster", k.Steps...)
-	start := x.Clock.Now()
-	x.site, err = site.Deploy(ctx, site.Env{Cluster: k, Engine: x.Engine, Network: k.Network(), Image: x.Image, Run: x.Run, Clock: x.Clock})
-	if err != nil {
-		return err
-	}
-	if err := probe.Prepare(ctx, k, x.Clock); err != nil {
-		return err
-	}
-	if err := x.plantCanary(ctx, k); err != nil {
-		return fmt.Errorf("plant the canary secret: %w", err)
-	}
-	x.timing("site", cluster.StepTime{Step: "deploy", Took: x.Clock.Since(start)})
-	return nil
+// ground is what an arm runs on: a cluster with the site.
+type ground struct {
+	cluster *cluster.Kind
+	site    *site.Site
+	spec    cluster.Spec
+	made    []cluster.StepTime // what making it, or making it anew, took
+	left    *snapshot.Snapshot // how the arm before left it; nil: it is new
+
+	kept  *cluster.Kept // its state when it was new; nil: it cannot be used again
+	proof proof.Proof   // what it was like then
+	used  use           // by whom since
 }
 
-// plantCanary puts a secret of this run where a node and the API have theirs; Finish looks for it in all that the run leaves.
-func (x *armRun) plantCanary(ctx context.Context, k *cluster.Kind) error {
-	if err := x.canary.Plant(ctx, k); err != nil {
-		return err
+// use is what happened on a ground since it was new.
+type use struct {
+	Scenario string
+	Arm      slo.Arm
+	Faults   []touched
+}
+
+// touched is what one fault said that it would change.
+type touched struct {
+	Fault    string
+	Inverses []journal.Inverse
+}
+
+// touching notes what a fault journals.
+type touching struct {
+	journal.Journal
+	touched *touched
+}
+
+func (t touching) Append(i journal.Inverse) error {
+	t.touched.Inverses = append(t.touched.Inverses, journal.Inverse{Op: i.Op, Node: i.Node, Path: i.Path}) // no preimage: it may be a key
+	return t.Journal.Append(i)
+}
+
+// blame says whose change it is that a rewind could not take back: the fault's that touched this very thing, else the
+// arm's one fault's, else one of several; where nothing was injected it is the tool's.
+func (u use) blame(c slo.Change) string {
+	names := map[string]bool{}
+	for _, f := range u.Faults {
+		if slices.ContainsFunc(f.Inverses, func(i journal.Inverse) bool {
+			return i.Path != "" && (i.Node == c.Node || i.Node == "") && strings.HasSuffix(c.Object, i.Path)
+		}) {
+			return "the revert of " + f.Fault
+		}
+		names[f.Fault] = true
 	}
-	n, err := cluster.First(k, cluster.ControlPlane)
-	if err != nil {
-		return err
+	var all []string
+	for n := range names {
+		all = append(all, n)
 	}
-	secret, err := json.Marshal(corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: "nov30-canary", Namespace: metav1.NamespaceSystem}, Data: x.canary.SecretData()})
-	if err != nil {
-		return err
+	slices.Sort(all)
+	switch {
+	case len(all) == 0 && u.Arm != slo.Untreated:
+		return "the tool"
+	case len(all) == 0:
+		return "nov30 itself"
+	case u.Arm == slo.Untreated:
+		return "the revert of " + strings.Join(all, " or ")
 	}
-	_, err = n.Exec(ctx, bytes.NewReader(secret), "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "create", "-f", "-")
-	return nodeop.WithoutOutput(err)
+	return "the revert of " + strings.Join(all, " or ") + ", or the tool"
+}
+
+// leak is a ground that is not what it was although it was rewound.
+type leak struct {
+	cluster string
+	used    use
+	err     error
+}
+
+func (l *leak) Unwrap() error { return l.err }
+
+func (l *leak) Error() string {
+	text := fmt.Sprintf("cluster %s is thrown away: rewound after %s, arm %s, ", l.cluster, l.used.Scenario, l.used.Arm)
+	var different *proof.DifferentError
+	if !errors.As(l.err, &different) || len(different.Changes) == 0 {
+		return text + l.err.Error()
+	}
+	var whose []string
+	for _, c := range different.Changes {
+		if b := l.used.blame(c); !slices.Contains(whose, b) {
+			whose = append(whose, b)
+		}
+	}
+	return text + different.Error() + "; what leaked: " + strings.Join(whose, "; ")
 }
 
 // delete removes the cluster, and the kubeconfig with its key. Without a cluster there is nothing to do.
@@ -85,8 +119,10 @@ func (g *ground) delete(ctx context.Context) error {
 	return err
 }
 
-// handOn says whether the next arm may have this ground: nothing was injected into it, the tool changed nothing, and
-// everything that was measured is whole and green.
-func (x *armRun) handOn() bool {
-	return x.pass && x.whole && x.record.Arm == slo.Sham && x.clean && len(x.watch.notGreen(0, always)) == 0
+// took is what the steps took together.
+func took(steps []cluster.StepTime) (all time.Duration) {
+	for _, s := range steps {
+		all += s.Took
+	}
+	return all
 }

@@ -69,7 +69,7 @@ func (s Scenario) Spec() (slo.Spec, error) {
 	}
 	return slo.Spec{Scenario: s.Name, Expect: s.Expect, Symptom: s.Symptom.Name, Culprit: s.Culprit, Also: s.Also,
 		Probes: probes, Objectives: s.SLO, Soak: or(s.Soak, DefaultSoak), Cut: true, Arms: armsOfAPass,
-		DetectOnly: s.DetectOnly, Exam: true, Allow: s.Allow, Renewed: s.Renewed}, nil
+		DetectOnly: s.DetectOnly, Exam: true, Pace: true, Allow: s.Allow, Renewed: s.Renewed}, nil
 }
 
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,60}$`)

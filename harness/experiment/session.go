@@ -37,27 +37,37 @@ type Options struct {
 	Guardian []string
 	// NodeProgram is nov30-node, which is copied into the nodes for their time limit. Empty: there is none.
 	NodeProgram string
+	// Order is the order of the scenarios in verdicts and reports; what it does not name comes last. Empty: as they ended.
+	Order []string
 
 	Choices
 }
 
-// Session is one run: it owns a directory of results and every cluster it makes.
+// Session is one run, or one process's part in a run of several: it owns a directory of results and every cluster it makes.
 type Session struct {
 	Options
-	Run string // the run's id
-	Dir string // Out/RUN
+	Run string // the run's id; of a process that joined one, an id of its own
+	Dir string // Out/RUN, the same for all processes of a run
 
 	provider cluster.Provider
 	clusters atomic.Int64 // made so far
+	pool     *pool
+	capacity engine.Capacity // of the machine, when the run began
 	release  func()
 	guard    *guarded
 	stop     *stopFile
 	canary   *canary.Canary // planted in every cluster; nil: not begun
 
+	processes int       // that were invited, with this one
+	merged    sync.Once // guards the taking in of what the others leave
+	inviter   string    // the run that this process joined; empty: it began the run itself
+	part      string    // the directory of its part then
+
 	mu      sync.Mutex
 	file    report.Run
 	results report.Results
 	err     error // infrastructure: the worst that happened beside the verdicts
+	lost    error // processes that ended without a word
 }
 
 // Begin starts a run: it undoes what dead runs left and refuses to begin over what it could not undo, makes sure of the node
@@ -68,8 +78,7 @@ func Begin(ctx context.Context, o Options) (*Session, error) {
 		return nil, err
 	}
 	secret := canary.New()
-	s := &Session{Options: o, Run: id, canary: &secret,
-		provider: cluster.Provider{Engine: o.Engine, Clock: o.Clock, Home: o.Home.ID(), Progress: o.Progress}}
+	s := newSession(o, id, &secret)
 	if s.release, err = o.Home.Hold(id); err != nil {
 		return nil, err
 	}
@@ -78,6 +87,13 @@ func Begin(ctx context.Context, o Options) (*Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func newSession(o Options, run string, secret *canary.Canary) *Session {
+	s := &Session{Options: o, Run: run, canary: secret,
+		provider: cluster.Provider{Engine: o.Engine, Clock: o.Clock, Home: o.Home.ID(), Progress: o.Progress}}
+	s.pool = newPool(workshop{s}, o.Clusters, o.Clock, s.say)
+	return s
 }
 
 func (s *Session) begin(ctx context.Context) error {
@@ -95,8 +111,14 @@ func (s *Session) begin(ctx context.Context) error {
 		}
 		s.Image = image
 	}
-	private() // not before: files of an image must be readable in it
 	var err error
+	if s.capacity, err = engine.MeasureCapacity(ctx, s.Engine); err != nil {
+		return err
+	}
+	if s.Clusters == 0 {
+		s.pool.resize(clustersEach(s.capacity, 1))
+	}
+	private() // not before: files of an image must be readable in it
 	if s.Dir, err = report.CreateRun(s.Out, s.Run); err != nil {
 		return err
 	}
@@ -104,7 +126,7 @@ func (s *Session) begin(ctx context.Context) error {
 		return err
 	}
 	s.file = report.Run{Run: s.Run, Tool: s.Tool.String()}
-	if err := report.WriteRun(s.Dir, s.file); err != nil {
+	if err := s.save(); err != nil {
 		return err
 	}
 	s.stop = watchStop(s.Dir, s.Clock)
@@ -125,7 +147,7 @@ func newRun(c clockwork.Clock) (string, error) {
 // verdict's reasons carry it too.
 func (s *Session) Scenario(ctx context.Context, sc Scenario) (slo.Verdict, error) {
 	spec, err := sc.Spec()
-	if err != nil {
+	if err = errors.Join(err, s.abandoned()); err != nil {
 		return s.absent(sc.Name, err), err
 	}
 	err = s.Measure(ctx, sc, spec, s.Arms)
@@ -151,7 +173,7 @@ func (s *Session) Measure(ctx context.Context, sc Scenario, spec slo.Spec, arms 
 		var err error
 		pass := a == slo.Sham && n+1 < len(order) && order[n+1] == slo.Treated
 		if on, err = s.arm(ctx, sc, spec, a, on, pass); err != nil {
-			return errors.Join(fmt.Errorf("%s, arm %s: %w", sc.Name, a, err), on.delete(context.WithoutCancel(ctx)))
+			return errors.Join(fmt.Errorf("%s, arm %s: %w", sc.Name, a, err), s.drop(context.WithoutCancel(ctx), on))
 		}
 	}
 	return nil
@@ -177,8 +199,9 @@ func (s *Session) absent(scenario string, why error) slo.Verdict {
 }
 
 // Missing gives every one of these scenarios that has no verdict an inconclusive one: what was asked for and did not
-// run must not look like a pass.
+// run must not look like a pass. It is called when all processes of the run have ended, and takes in what they left.
 func (s *Session) Missing(why error, scenarios ...string) {
+	s.merge()
 	for _, name := range scenarios {
 		if !slices.ContainsFunc(s.verdicts(), func(v slo.Verdict) bool { return v.Name == name }) {
 			s.add(report.Selected{Name: name, Absent: true, Broken: why.Error()}, nil, nil)
@@ -203,7 +226,8 @@ func (s *Session) add(sel report.Selected, records map[slo.Arm]slo.Record, err e
 	s.results.Records[v.Name] = records
 	s.results.Verdicts = append(s.results.Verdicts, v)
 	s.file.Scenarios = append(s.file.Scenarios, sel)
-	s.err = errors.Join(s.err, err, report.WriteRun(s.Dir, s.file))
+	s.err = errors.Join(s.err, err)
+	s.err = errors.Join(s.err, s.save())
 	return v
 }
 

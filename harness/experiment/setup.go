@@ -3,11 +3,11 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/report"
@@ -68,7 +68,7 @@ func (x *armRun) observe(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		probe.Run(ctx, x.cluster, x.Clock, x.start, scheduled, x.emitAt)
+		probe.RunPaced(ctx, x.cluster, x.Clock, x.start, scheduled, x.emitAt)
 	}()
 	x.stop = append(x.stop, func() { cancel(); <-done; x.probes.Schedule.Close() })
 	return nil
@@ -101,11 +101,46 @@ func (x *armRun) steady(ctx context.Context) error {
 }
 
 // timing adds to the table of where a run's time went.
-func (x *armRun) timing(of string, steps ...cluster.StepTime) {
+func (x *armRun) timing(part string, took time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, s := range steps {
-		name := fmt.Sprintf("%s/%s: %s %s", x.scenario.Name, x.record.Arm, of, s.Step)
-		x.results.Timings = append(x.results.Timings, report.Timing{Name: name, Seconds: s.Took.Seconds()})
+	x.results.Timings = append(x.results.Timings, report.Timing{Scenario: x.scenario.Name, Arm: string(x.record.Arm), Part: part, Seconds: took.Seconds()})
+}
+
+// prepare takes over the ground that was handed on, or takes a clean one from the pool.
+func (x *armRun) prepare(ctx context.Context) error {
+	if x.ground != nil {
+		x.say("on cluster %s, on which the arm before left no trace", x.cluster.Name())
+	} else if err := x.takeGround(ctx); err != nil {
+		return err
 	}
+	x.used = use{Scenario: x.scenario.Name, Arm: x.record.Arm}
+	if err := x.leaves(remnant{Remove: filepath.Join(x.dir, "kubeconfig")}); err != nil {
+		return err
+	}
+	return x.cluster.MoveKubeconfig(x.dir)
+}
+
+func (x *armRun) takeGround(ctx context.Context) error {
+	from, err := x.pool.take(ctx, x.scenario.Cluster)
+	if err != nil {
+		return err
+	}
+	x.ground = from.ground
+	for _, s := range x.made {
+		if s.Step == stepRewind {
+			x.say("on cluster %s, rewound and proven in %.1f s", x.cluster.Name(), s.Took.Seconds())
+			x.timing(report.PartRewind, from.waited)
+			return nil
+		}
+	}
+	deploy := time.Duration(0)
+	for _, s := range x.made {
+		if s.Step == stepDeploy && from.new {
+			deploy = s.Took
+			x.timing(report.PartDeploy, deploy)
+		}
+	}
+	x.timing(report.PartCreate, from.waited-deploy)
+	return nil
 }
