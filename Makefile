@@ -7,12 +7,14 @@ FOCUS ?=
 TOOL ?= $(NOV30_TOOL)
 ARMS ?= $(NOV30_ARMS)
 KEEP ?= $(NOV30_KEEP)
+CLEAN ?= $(NOV30_CLEAN)
 CLUSTERS ?= $(NOV30_CLUSTERS)
 KUBERNETES ?= $(NOV30_KUBERNETES)
 PROCS ?= 1
 export NOV30_TOOL := $(if $(TOOL),$(abspath $(TOOL)))
 export NOV30_ARMS := $(ARMS)
 export NOV30_KEEP := $(KEEP)
+export NOV30_CLEAN := $(CLEAN)
 export NOV30_CLUSTERS := $(CLUSTERS)
 export NOV30_KUBERNETES := $(KUBERNETES)
 export PATH := $(CURDIR)/bin:$(PATH)
@@ -22,7 +24,7 @@ UNIT := $(shell go list ./... 2>/dev/null | grep -v /suites/)
 help: ## show the targets and their variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=sham,treated,untreated KEEP=on-failure|always KUBERNETES=v1.34.4 PROCS=2 CLUSTERS=1'
+	@echo 'variables of chaos: FOCUS=regexp LABELS=filter TOOL=file ARMS=sham,treated,untreated KEEP=on-failure|always KUBERNETES=v1.34.4 PROCS=2 CLUSTERS=1 CLEAN=rewind|golden|new'
 	@echo "example: make chaos FOCUS='etcd-certs-expired$$' KEEP=always"
 
 .PHONY: build
@@ -72,7 +74,8 @@ image: build ## make the node image
 	@bin/nov30 image ensure
 
 .PHONY: bench
-bench: setup ## print what a cluster and the probes cost, the cluster beside plain kind's
+bench: setup ## compare the ways to a clean cluster with plain kind, and print what the probes cost; some fifteen minutes
+	bin/nov30 bench cluster
 	go test -run '^$$' -bench . -benchtime 1x ./harness/...
 
 .PHONY: lint

@@ -16,8 +16,8 @@ import (
 )
 
 type runFlags struct {
-	focus, labels, tool, arms, keep, out, kubernetes, clusters string
-	check                                                      bool
+	focus, labels, tool, arms, keep, out, kubernetes, clean, clusters string
+	check                                                             bool
 }
 
 func newRun() *cobra.Command {
@@ -37,6 +37,7 @@ repair measured against the SLO. Results go to OUT/RUN; OUT/latest points to the
 	cmd.Flags().StringVar(&f.keep, "keep", os.Getenv("NOV30_KEEP"), "keep clusters: on-failure or always")
 	cmd.Flags().StringVar(&f.out, "out", "out", "directory of results")
 	cmd.Flags().StringVar(&f.kubernetes, "kubernetes", os.Getenv("NOV30_KUBERNETES"), "Kubernetes version (default: the recipe's)")
+	cmd.Flags().StringVar(&f.clean, "clean", os.Getenv("NOV30_CLEAN"), "how arms come by clean clusters: rewind, golden or new (default: rewind)")
 	cmd.Flags().StringVar(&f.clusters, "clusters", os.Getenv("NOV30_CLUSTERS"), "clusters at the same time: 1 rewinds between arms, 2 makes or rewinds one while another is in use (default: as the machine can bear)")
 	cmd.Flags().BoolVar(&f.check, "check", false, "only check the flags: run nothing")
 	return cmd
@@ -85,7 +86,7 @@ func runScenarios(cmd *cobra.Command, f runFlags) error {
 func options(cmd *cobra.Command, f runFlags) (experiment.Options, error) {
 	o := experiment.Options{Out: f.out, Clock: clockwork.NewRealClock(), Progress: progress(cmd.ErrOrStderr()),
 		Offline: os.Getenv("NOV30_OFFLINE") == "1"}
-	c, err := experiment.Choose(f.tool, f.arms, f.keep, f.kubernetes, f.clusters, toolDirs()...)
+	c, err := experiment.Choose(f.tool, f.arms, f.keep, f.kubernetes, f.clean, f.clusters, toolDirs()...)
 	if err != nil {
 		return o, exitError{slo.ExitUsage, err}
 	}

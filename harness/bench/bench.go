@@ -63,6 +63,22 @@ type Measured struct {
 	Samples  []Sample
 }
 
+// Complete says whether every way has a time for every round.
+func (r Result) Complete() bool {
+	for _, w := range r.Ways {
+		timed := 0
+		for _, s := range w.Samples {
+			if s.Error == "" {
+				timed++
+			}
+		}
+		if timed < r.Rounds {
+			return false
+		}
+	}
+	return len(r.Ways) > 0
+}
+
 // Run does every way once in every round, in the order of order. A way that fails in a round has the error in that round's
 // sample, and the others go on. progress is told each sample; it may be nil. An error is about the comparison itself: ways
 // that cannot be compared, or that ctx ended; the samples up to there are in the Result.

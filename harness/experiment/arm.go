@@ -89,9 +89,11 @@ func (x *armRun) run(ctx context.Context) error {
 	if x.tool != nil {
 		x.tool.Stop() // what it does when it is told to go is its doing, too
 	}
+	start := x.Clock.Now()
 	if err := x.examine(ctx); err != nil {
 		return err
 	}
+	x.timing(report.PartJudge, x.Clock.Since(start))
 	x.emit(outcomeEvent(slo.TTL, "", x.limit.Check(ctx)))
 	x.whole = true
 	return nil

@@ -19,15 +19,16 @@ type Choices struct {
 	Arms    []slo.Arm // empty: all that a pass needs
 	Exposed bool      // the tool runs even where nov30's state cannot be hidden from it
 	Keep    KeepPolicy
+	Clean   CleanPolicy
 	// Clusters is how many clusters a process may have at the same time: with two, the next one is made or rewound while one is
 	// in use; with one it is rewound when its arm has ended. 0: as many as the machine can bear.
 	Clusters   int
 	Kubernetes string // version
 }
 
-// Choose reads the user's choices, all empty by default: a tool file, arms, a policy, a version, how many clusters. Programs of the tool are
+// Choose reads the user's choices, all empty by default: a tool file, arms, a policy, a version, how arms come by clean clusters, and by how many. Programs of the tool are
 // looked for in dirs, then in PATH. The error names everything that is wrong.
-func Choose(toolFile, arms, keep, kubernetes, clusters string, dirs ...string) (Choices, error) {
+func Choose(toolFile, arms, keep, kubernetes, clean, clusters string, dirs ...string) (Choices, error) {
 	var c Choices
 	var errs []error
 	check := func(what string, err error) {
@@ -40,6 +41,8 @@ func Choose(toolFile, arms, keep, kubernetes, clusters string, dirs ...string) (
 	check("arms", err)
 	c.Keep, err = ParseKeep(keep)
 	check("keep", err)
+	c.Clean, err = ParseClean(clean)
+	check("clean", err)
 	c.Clusters, err = ParseClusters(clusters)
 	check("clusters", err)
 	c.Kubernetes, err = nodeimage.VersionOr(kubernetes)
@@ -47,6 +50,27 @@ func Choose(toolFile, arms, keep, kubernetes, clusters string, dirs ...string) (
 	c.Tool, err = LoadTool(toolFile, dirs...)
 	check("tool", err)
 	return c, errors.Join(errs...)
+}
+
+// CleanPolicy says how arms come by clean clusters.
+type CleanPolicy string
+
+// The policies.
+const (
+	CleanRewind CleanPolicy = ""       // used ones are rewound and proven; new ones are started golden
+	CleanGolden CleanPolicy = "golden" // each arm has a new one, started golden
+	CleanNew    CleanPolicy = "new"    // each arm has a new one, made by kubeadm
+)
+
+// ParseClean reads a policy.
+func ParseClean(s string) (CleanPolicy, error) {
+	if s == "rewind" {
+		return CleanRewind, nil
+	}
+	if c := CleanPolicy(s); slices.Contains([]CleanPolicy{CleanRewind, CleanGolden, CleanNew}, c) {
+		return c, nil
+	}
+	return "", fmt.Errorf("%q: rewind, golden, new, or nothing, which is rewind", s)
 }
 
 // ParseClusters reads how many clusters may exist at the same time; empty means as many as the machine can bear.

@@ -152,7 +152,7 @@ func (s *Session) drop(ctx context.Context, g *ground) error {
 		return nil
 	}
 	s.pool.forget()
-	return g.delete(ctx)
+	return workshop{s}.delete(ctx, g)
 }
 
 // keepCluster marks the cluster as wanted and says how to reach it.

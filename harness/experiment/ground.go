@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/journal"
@@ -117,12 +116,4 @@ func (g *ground) delete(ctx context.Context) error {
 		err = errors.Join(err, rmErr)
 	}
 	return err
-}
-
-// took is what the steps took together.
-func took(steps []cluster.StepTime) (all time.Duration) {
-	for _, s := range steps {
-		all += s.Took
-	}
-	return all
 }

@@ -145,22 +145,33 @@ func (p *pool) giveBack(c *coming) {
 func (p *pool) makeRoom(ctx context.Context) error {
 	p.mu.Lock()
 	p.exist++
-	var spare *coming
-	if p.exist > p.size && len(p.coming) > 0 {
-		spare, p.coming = p.coming[0], p.coming[1:]
-	}
 	p.mu.Unlock()
-	if spare == nil {
+	for spare := p.spare(); spare != nil; spare = p.spare() { // one that could not be made gave no room
+		select {
+		case <-spare.done:
+			if err := p.discard(context.WithoutCancel(ctx), spare.ground); err != nil {
+				p.forget()
+				return err
+			}
+		case <-ctx.Done():
+			p.giveBack(spare)
+			p.forget()
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// spare takes a ground off the list where there are too many.
+func (p *pool) spare() *coming {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exist <= p.size || len(p.coming) == 0 {
 		return nil
 	}
-	select {
-	case <-spare.done:
-		return p.discard(context.WithoutCancel(ctx), spare.ground)
-	case <-ctx.Done():
-		p.giveBack(spare)
-		p.forget()
-		return context.Cause(ctx)
-	}
+	c := p.coming[0]
+	p.coming = p.coming[1:]
+	return c
 }
 
 // prepare lets another ground be made in the background, where there is room.
@@ -243,9 +254,6 @@ func (p *pool) discard(ctx context.Context, g *ground) error {
 // grounds were thrown away. The pool of a run that was not begun is nil.
 func (p *pool) close(ctx context.Context) (leaks []error, err error) {
 	if p == nil {
-		return nil, nil
-	}
-	if p == nil { // a session that never began
 		return nil, nil
 	}
 	p.end()

@@ -171,7 +171,7 @@ func (s *Session) Measure(ctx context.Context, sc Scenario, spec slo.Spec, arms 
 	}
 	for n, a := range order {
 		var err error
-		pass := a == slo.Sham && n+1 < len(order) && order[n+1] == slo.Treated
+		pass := s.Clean == CleanRewind && a == slo.Sham && n+1 < len(order) && order[n+1] == slo.Treated
 		if on, err = s.arm(ctx, sc, spec, a, on, pass); err != nil {
 			return errors.Join(fmt.Errorf("%s, arm %s: %w", sc.Name, a, err), s.drop(context.WithoutCancel(ctx), on))
 		}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nov30/nov30/harness/tool"
@@ -36,13 +38,28 @@ func (x *armRun) startTool(ctx context.Context) error {
 	if err := errors.Join(x.leaves(remnant{Strays: tool.ContextPath(private)}), x.leaves(remnant{Remove: private})); err != nil {
 		return err
 	}
+	others, err := otherTemporaries()
+	if err != nil {
+		return err
+	}
 	x.tool, err = tool.Start(x.Tool, tool.Run{Context: path, Private: private, Env: x.Engine.Env(), Detect: detect, Recover: recover,
-		Emit: x.emit, Clock: x.Clock, Hide: []string{x.Home.Dir, x.Dir}, Exposed: x.Exposed}) // no Dir: x.dir would tell the scenario's name
+		Emit: x.emit, Clock: x.Clock, Hide: append(others, x.Home.Dir, x.Dir), Exposed: x.Exposed}) // no Dir: x.dir would tell the scenario's name
 	if err != nil {
 		return err
 	}
 	x.stop = append(x.stop, x.tool.Stop)
 	return nil
+}
+
+// otherTemporaries are the directories for temporary files of the run's other processes, if there are any: what the same tool
+// leaves there would tell this one's what happens.
+func otherTemporaries() ([]string, error) {
+	own := os.TempDir()
+	if !strings.HasPrefix(filepath.Base(own), tool.PrivatePrefix) {
+		return nil, nil // the run has one process
+	}
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(own), tool.PrivatePrefix+"*"))
+	return slices.DeleteFunc(all, func(dir string) bool { return dir == own }), err
 }
 
 // toolContext is all that the tool is told.

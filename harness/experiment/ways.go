@@ -20,13 +20,14 @@ const (
 	pooledWithin = 2 * time.Second
 )
 
-// Ways are the ways to a clean cluster that a benchmark compares: plain kind, ours, rewound, and from the pool. What they make
+// Ways are the ways to a clean cluster that a benchmark compares: plain kind, ours, golden, rewound, and from the pool. What they make
 // is deleted beside the measured time, and by Abandon.
 func (s *Session) Ways() []benchmark.Way {
 	w := &ways{workshop: workshop{s}}
 	return []benchmark.Way{
-		{Name: "plain kind", Baseline: true, Do: func(ctx context.Context) (time.Duration, []benchmark.Part, error) { return w.make(ctx, true) }},
-		{Name: "new", Do: func(ctx context.Context) (time.Duration, []benchmark.Part, error) { return w.make(ctx, false) }},
+		{Name: "plain kind", Baseline: true, Do: w.plain},
+		{Name: "new", Do: w.new},
+		{Name: "golden", Target: benchmark.Target{Ratio: goldenRatio}, Do: w.golden},
 		{Name: "rewind", Target: benchmark.Target{Ratio: rewindRatio}, Do: w.again},
 		{Name: "pooled", Target: benchmark.Target{Within: pooledWithin}, Do: w.pooled},
 	}
@@ -34,23 +35,46 @@ func (s *Session) Ways() []benchmark.Way {
 
 type ways struct {
 	workshop
-	used *ground // is rewound again and again
+	used   *ground // is rewound again and again
+	primed bool    // there is a golden state
 }
 
-// make makes one cluster and deletes it.
-func (w *ways) make(ctx context.Context, plain bool) (time.Duration, []benchmark.Part, error) {
+// make makes one cluster, and deletes it beside the measured time.
+func (w *ways) make(ctx context.Context, how func(context.Context, cluster.Options) (*cluster.Kind, error)) (time.Duration, []benchmark.Part, error) {
 	name := fmt.Sprintf("%s%s-%d", cluster.Prefix, w.Run, w.clusters.Add(1))
-	dir := filepath.Join(w.Dir, "clusters", name)
+	dir := filepath.Join(w.Dir, clustersDir, name)
 	if err := w.leaves(remnant{Remove: filepath.Join(dir, "kubeconfig")}); err != nil {
 		return 0, nil, err
 	}
 	start := w.Clock.Now()
-	k, err := w.provider.Create(ctx, cluster.Options{Name: name, Run: w.Run, Image: w.Image, Dir: dir, Plain: plain})
+	k, err := how(ctx, cluster.Options{Name: name, Run: w.Run, Image: w.Image, Dir: dir})
 	took := w.Clock.Since(start)
 	if err != nil {
 		return 0, nil, err
 	}
-	return took, parts(k.Steps), (&ground{cluster: k}).delete(context.WithoutCancel(ctx))
+	return took, parts(k.Steps), w.delete(context.WithoutCancel(ctx), &ground{cluster: k})
+}
+
+func (w *ways) plain(ctx context.Context) (time.Duration, []benchmark.Part, error) {
+	return w.make(ctx, func(ctx context.Context, o cluster.Options) (*cluster.Kind, error) {
+		o.Plain = true
+		return w.provider.Create(ctx, o)
+	})
+}
+
+func (w *ways) new(ctx context.Context) (time.Duration, []benchmark.Part, error) {
+	return w.make(ctx, w.provider.Create)
+}
+
+// golden starts a cluster golden. Where there is no golden state yet, it is taken beforehand.
+func (w *ways) golden(ctx context.Context) (time.Duration, []benchmark.Part, error) {
+	if !w.primed {
+		if _, _, err := w.make(ctx, w.cluster); err != nil {
+			return 0, nil, err
+		}
+		w.primed = true
+	}
+	return w.make(ctx, w.cluster)
 }
 
 func parts(steps []cluster.StepTime) []benchmark.Part {

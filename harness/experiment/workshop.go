@@ -41,23 +41,35 @@ const (
 func (w workshop) create(ctx context.Context, spec cluster.Spec, background bool) (*ground, error) {
 	name := fmt.Sprintf("%s%s-%d", cluster.Prefix, w.Run, w.clusters.Add(1)) // a tool sees it: it tells nothing of the scenario
 	w.say("creating cluster %s%s", name, map[bool]string{true: ", in the background"}[background])
-	dir := filepath.Join(w.Dir, "clusters", name)
+	dir := filepath.Join(w.Dir, clustersDir, name)
 	if err := w.leaves(remnant{Remove: filepath.Join(dir, "kubeconfig")}); err != nil {
 		return nil, err
 	}
-	k, err := w.provider.Create(ctx, cluster.Options{Name: name, Run: w.Run, Spec: spec, Image: w.Image, Dir: dir, Yielding: background})
+	k, err := w.cluster(ctx, cluster.Options{Name: name, Run: w.Run, Spec: spec, Image: w.Image, Dir: dir, Yielding: background})
 	if err != nil {
 		return nil, err
 	}
 	g := &ground{cluster: k, spec: spec, made: k.Steps}
 	err = g.step(w.Clock.Now, stepDeploy, func() error { return w.deploy(ctx, g) })
-	if err == nil && w.NodeProgram != "" {
+	if err == nil && w.NodeProgram != "" && w.Clean == CleanRewind {
 		err = g.step(w.Clock.Now, stepKeep, func() error { return w.keep(ctx, g) })
 	}
 	if err != nil {
-		return nil, errors.Join(err, g.delete(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, w.delete(context.WithoutCancel(ctx), g))
 	}
 	return g, nil
+}
+
+// cluster makes a cluster, as the policy has it.
+func (w workshop) cluster(ctx context.Context, o cluster.Options) (*cluster.Kind, error) {
+	if w.NodeProgram == "" || w.Clean == CleanNew {
+		return w.provider.Create(ctx, o)
+	}
+	program, err := nodeprogram.Load(w.NodeProgram)
+	if err != nil {
+		return nil, err
+	}
+	return w.provider.CreateGolden(ctx, o, w.Cache, program)
 }
 
 func (g *ground) step(now func() time.Time, name string, do func() error) error {
@@ -163,7 +175,7 @@ func (x *armRun) handOn() bool {
 
 // shelve puts the kubeconfig of a ground that no arm has where it was made, out of the arm's directory.
 func (w workshop) shelve(g *ground) error {
-	dir := filepath.Join(w.Dir, "clusters", g.cluster.Name())
+	dir := w.shelf(g)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -172,4 +184,21 @@ func (w workshop) shelve(g *ground) error {
 
 func (w workshop) prefer(ctx context.Context, g *ground) error { return g.cluster.Yield(ctx, false) }
 
-func (w workshop) delete(ctx context.Context, g *ground) error { return g.delete(ctx) }
+// delete deletes a ground, and the directory where it was made, if nothing else is in it: logs of one that could not be.
+func (w workshop) delete(ctx context.Context, g *ground) error {
+	if g == nil {
+		return nil
+	}
+	err := g.delete(ctx)
+	dir := w.shelf(g)
+	for _, empty := range []string{dir, filepath.Dir(dir)} {
+		_ = os.Remove(empty)
+	}
+	return err
+}
+
+// shelf is the directory of a ground that no arm has.
+func (w workshop) shelf(g *ground) string { return filepath.Join(w.Dir, clustersDir, g.cluster.Name()) }
+
+// clustersDir is, in the run's directory, where clusters are made.
+const clustersDir = "clusters"

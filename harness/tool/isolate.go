@@ -37,13 +37,14 @@ const isolated = "isolated\n"
 const isolateWithin = 10 * time.Second
 
 // wrapper is the shell script that makes the mounts and becomes the command. Arguments: mount(8), pairs of "bind" from to
-// and "hide" directory, "--", then what it becomes. All complaints go to file descriptor 3.
+// and "hide" directory, "--", then what it becomes. All complaints go to file descriptor 3. A
+// directory that is gone by now, as that of a process that has ended, needs no hiding.
 const wrapper = `exec 4>&2 2>&3
 mount=$1; shift
 while [ "$1" != -- ]; do
   case $1 in
   bind) "$mount" -n --bind "$2" "$3" || exit 125; shift 3 ;;
-  hide) "$mount" -n -t tmpfs -o ro,nosuid,nodev,noexec,size=4k,mode=0755 nov30-hidden "$2" || exit 125; shift 2 ;;
+  hide) [ ! -d "$2" ] || "$mount" -n -t tmpfs -o ro,nosuid,nodev,noexec,size=4k,mode=0755 nov30-hidden "$2" || exit 125; shift 2 ;;
   esac
 done
 shift

@@ -25,7 +25,7 @@ func (p *process) options(ctx context.Context, built programs.Set) (experiment.O
 	}
 	o := experiment.Options{Clock: clockwork.NewRealClock(), Out: out, Offline: env("NOV30_OFFLINE") == "1",
 		Guardian: built.Guardian(), NodeProgram: built.Node, Order: catalogue(), Progress: p.progress}
-	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), env("NOV30_CLUSTERS"), built.Dir); err != nil {
+	if o.Choices, err = experiment.Choose(env("NOV30_TOOL"), env("NOV30_ARMS"), env("NOV30_KEEP"), env("NOV30_KUBERNETES"), env("NOV30_CLEAN"), env("NOV30_CLUSTERS"), built.Dir); err != nil {
 		return o, err
 	}
 	dir, err := state.Dir(env)

@@ -20,6 +20,7 @@ import (
 	"github.com/nov30/nov30/harness/experiment"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
+	"github.com/nov30/nov30/harness/tool"
 	"github.com/nov30/nov30/scenarios"
 )
 
@@ -29,18 +30,18 @@ var dangerous = []string{"liar", "half", "old-files", "binds-system-nodes", "no-
 
 var _ = Describe("a tool", Ordered, ContinueOnFailure, func() {
 	var untreated string // the directory of the arm without a tool, which is the same for all of them
+	var session *experiment.Session
 
 	BeforeAll(func(ctx SpecContext) {
+		session = begin(ctx, experiment.CleanRewind)
+		DeferCleanup(func() error { _, err := session.Finish(false); return err }, NodeTimeout(5*time.Minute))
 		if saved == "" { // that the fault bites here and now is fault_test.go's to show
 			untreated = savedUntreated()
 			return
 		}
-		s := begin(ctx, toolsfs.Double{Name: "nothing", File: "doubles/nothing.yaml"})
-		sc, spec := impatient()
-		Expect(s.Measure(ctx, sc, spec, []slo.Arm{slo.Untreated})).To(Succeed())
-		untreated = report.ArmDir(s.Dir, sc.Name, slo.Untreated)
-		_, err := s.Finish(false)
-		Expect(err).NotTo(HaveOccurred())
+		sc, spec := impatient("nobody")
+		Expect(session.Measure(ctx, sc, spec, []slo.Arm{slo.Untreated})).To(Succeed())
+		untreated = report.ArmDir(session.Dir, sc.Name, slo.Untreated)
 	}, NodeTimeout(10*time.Minute))
 
 	for _, d := range toolsfs.Doubles() {
@@ -53,7 +54,7 @@ var _ = Describe("a tool", Ordered, ContinueOnFailure, func() {
 			if d.Arm == string(slo.Sham) {
 				arms = []slo.Arm{slo.Sham, slo.Treated}
 			}
-			dir, v := examine(ctx, d, untreated, arms)
+			dir, v := examine(ctx, session, d, untreated, arms)
 			Expect(v.Arms[slo.Untreated].State).To(Equal(slo.Pass), "%v", v.Reasons)
 			Expect(v.Verdict).To(Equal(slo.State(d.State)), "%v", v.Reasons)
 			Expect(strings.Join(v.Reasons, "\n")).To(ContainSubstring(d.Reason))
@@ -125,57 +126,77 @@ func archive(path string) error {
 	return errors.Join(z.AddFS(os.DirFS(saved)), z.Close(), f.Close())
 }
 
-// begin begins a run of its own for a double.
-func begin(ctx context.Context, d toolsfs.Double) *experiment.Session {
+// begin begins a run: one for all doubles, whose arms then run on rewound clusters.
+func begin(ctx context.Context, clean experiment.CleanPolicy) *experiment.Session {
 	GinkgoHelper()
-	t, err := experiment.LoadTool(filepath.Join("../../fixtures/tools", d.File), built.Dir)
-	Expect(err).NotTo(HaveOccurred())
-	s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Image: image, Choices: experiment.Choices{Tool: t}, Clock: clock,
-		Out: GinkgoT().TempDir(), Guardian: built.Guardian(), NodeProgram: built.Node, Progress: func(line string) { fmt.Println("  " + line) }})
+	s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Image: image, Clock: clock,
+		Choices: experiment.Choices{Tool: load(toolsfs.Double{Name: "nothing", File: "doubles/nothing.yaml"}), Clean: clean, Clusters: 1},
+		Out:     GinkgoT().TempDir(), Guardian: built.Guardian(), NodeProgram: built.Node, Progress: func(line string) { fmt.Println("  " + line) }})
 	Expect(err).NotTo(HaveOccurred())
 	return s
 }
 
-// impatient is the first scenario of the night for less patience: the verdicts are about the doubles, not about times.
-func impatient() (experiment.Scenario, slo.Spec) {
+func load(d toolsfs.Double) tool.Tool {
+	GinkgoHelper()
+	t, err := experiment.LoadTool(filepath.Join("../../fixtures/tools", d.File), built.Dir)
+	Expect(err).NotTo(HaveOccurred())
+	return t
+}
+
+// night is the scenario that the doubles are tried with.
+const night = "etcd-certs-expired"
+
+// impatient is the first scenario of the night for less patience: the verdicts are about the doubles, not about times. Its name
+// says who is tried, because one run has them all.
+func impatient(who string) (experiment.Scenario, slo.Spec) {
 	GinkgoHelper()
 	all := scenarios.All()
-	sc := all[slices.IndexFunc(all, func(s experiment.Scenario) bool { return s.Name == "etcd-certs-expired" })]
+	sc := all[slices.IndexFunc(all, func(s experiment.Scenario) bool { return s.Name == night })]
+	sc.Name = night + "-" + who
 	sc.Hold, sc.Soak, sc.Timeout = 15*time.Second, 15*time.Second, 45*time.Second
 	spec, err := sc.Spec()
 	Expect(err).NotTo(HaveOccurred())
 	return sc, spec
 }
 
-// examine measures a double, adds the untreated arm, and judges the run from its files. It returns the run's directory.
-func examine(ctx context.Context, d toolsfs.Double, untreated string, arms []slo.Arm) (string, slo.Verdict) {
+// examine measures a double and judges it from files: its arms and the untreated one as a run of their own, in a directory that it
+// returns.
+func examine(ctx context.Context, s *experiment.Session, d toolsfs.Double, untreated string, arms []slo.Arm) (string, slo.Verdict) {
 	GinkgoHelper()
-	s := begin(ctx, d)
-	sc, spec := impatient()
+	s.Tool = load(d)
+	sc, spec := impatient(d.Name)
 	if !slices.Contains(arms, slo.Sham) {
 		spec.Arms = []slo.Arm{slo.Untreated, slo.Treated}
 	}
 	Expect(s.Measure(ctx, sc, spec, arms)).To(Succeed())
-	_, err := s.Finish(false)
-	Expect(err).NotTo(HaveOccurred())
 
-	to := report.ArmDir(s.Dir, sc.Name, slo.Untreated)
-	Expect(os.Mkdir(to, 0o700)).To(Succeed())
-	record, err := report.ReadRecord(untreated)
-	Expect(err).NotTo(HaveOccurred())
-	record.Run = s.Run
-	Expect(report.WriteRecord(to, record)).To(Succeed())
-	events, err := os.ReadFile(filepath.Join(untreated, report.EventsFile))
-	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(filepath.Join(to, report.EventsFile), events, 0o600)).To(Succeed())
-	Expect(report.WriteRun(s.Dir, report.Run{Run: s.Run, Tool: s.Tool.String(), Finished: true,
-		Scenarios: []report.Selected{{Name: sc.Name, Spec: spec}}})).To(Succeed())
+	dir := GinkgoT().TempDir()
+	spec.Scenario = night
+	for _, a := range arms {
+		copyArm(report.ArmDir(s.Dir, sc.Name, a), report.ArmDir(dir, night, a), s.Run)
+	}
+	copyArm(untreated, report.ArmDir(dir, night, slo.Untreated), s.Run)
+	Expect(report.WriteRun(dir, report.Run{Run: s.Run, Tool: s.Tool.String(), Finished: true,
+		Scenarios: []report.Selected{{Name: night, Spec: spec}}})).To(Succeed())
 
-	judged, err := report.Judge(s.Dir)
+	judged, err := report.Judge(dir)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(judged.Verdicts).To(HaveLen(1))
-	Expect(os.WriteFile(filepath.Join(s.Dir, report.VerdictsFile), judged.Text, 0o600)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(dir, report.VerdictsFile), judged.Text, 0o600)).To(Succeed())
 	var written []slo.Verdict
 	Expect(json.Unmarshal(judged.Text, &written)).To(Succeed())
-	return s.Dir, written[0]
+	return dir, written[0]
+}
+
+// copyArm copies what an arm is judged by, as one of the night's scenario in that run.
+func copyArm(from, to, run string) {
+	GinkgoHelper()
+	record, err := report.ReadRecord(from)
+	Expect(err).NotTo(HaveOccurred())
+	record.Run, record.Scenario, record.Spec.Scenario = run, night, night
+	Expect(os.MkdirAll(to, 0o700)).To(Succeed())
+	Expect(report.WriteRecord(to, record)).To(Succeed())
+	events, err := os.ReadFile(filepath.Join(from, report.EventsFile))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(to, report.EventsFile), events, 0o600)).To(Succeed())
 }
