@@ -11,11 +11,12 @@ import (
 // Single late wake-ups occur on every machine, so an arm is doubted for their share in a stretch that every arm has, and for
 // a stall in which a whole check could not be made.
 //
-// Measured on two cores, late wake-ups in the worst such stretch: 0 of 400 in an arm beside one idle cluster; 22 while
-// another cluster is created and a program built beside it; 72 with four busy loops beside it, and no stall of more than 0.2 s.
+// Measured on two cores, late wake-ups in the worst such stretch: 0 of 400 in an arm beside one idle cluster; 22 while another
+// cluster is created and a program built beside it; 31 in an arm with a repair, beside the same; 72 with four busy loops beside
+// it, and no stall of more than 0.2 s.
 const (
 	overloadSpan = 20 * time.Second
-	overloadPart = 12 // more than one late wake-up (or check) in so many is overload
+	overloadPart = 8 // more than one late wake-up (or check) in so many is overload
 )
 
 // starvedPart is which part of the time that an answer had must be lost before a red check is doubted.

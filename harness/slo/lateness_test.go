@@ -58,10 +58,10 @@ func TestAnArmInWhichNov30RanLateIsNotJudged(t *testing.T) {
 				tr.late(at, at+s, 60*ms, 10)
 			}
 		}, Pass, ""},
-		{"a late wake-up less than one in twelve passes", func(_, tr *draft) { tr.late(26*s, 29*s, 60*ms, 11) }, Pass, ""},
-		{"one more", func(_, tr *draft) { tr.late(26*s, 28*s, 60*ms, 11).late(28*s, 29*s, 60*ms, 12) }, Inconclusive, "woke late 34 of 400 times"},
-		{"the same over more than 20 s passes", func(_, tr *draft) { tr.late(20*s, 22*s, 60*ms, 11).late(40*s, 41*s, 60*ms, 12) }, Pass, ""},
-		{"the same within 20 s", func(_, tr *draft) { tr.late(20*s, 22*s, 60*ms, 11).late(39*s, 40*s, 60*ms, 12) }, Inconclusive, "woke late"},
+		{"one late wake-up in eight passes", func(_, tr *draft) { tr.late(26*s, 28*s, 60*ms, 17).late(28*s, 29*s, 60*ms, 16) }, Pass, ""},
+		{"one more", func(_, tr *draft) { tr.late(26*s, 29*s, 60*ms, 17) }, Inconclusive, "woke late 51 of 400 times"},
+		{"the same over more than 20 s passes", func(_, tr *draft) { tr.late(20*s, 22*s, 60*ms, 17).late(40*s, 41*s, 60*ms, 17) }, Pass, ""},
+		{"the same within 20 s", func(_, tr *draft) { tr.late(20*s, 22*s, 60*ms, 17).late(39*s, 40*s, 60*ms, 17) }, Inconclusive, "woke late"},
 		{"a stall just shorter than the shortest interval passes", func(_, tr *draft) { tr.late(30*s, 31*s, s-1, 20) }, Pass, ""},
 		{"a stall as long as it", func(_, tr *draft) { tr.late(30*s, 31*s, s, 20) }, Inconclusive, "the machine was overloaded: nov30 itself did not run for 1 s at +20.0 s"},
 	})
@@ -121,8 +121,8 @@ func TestWakeUpsThatContradictThemselvesAreUnreadable(t *testing.T) {
 
 func TestChecksThatWereFiredLate(t *testing.T) {
 	check(t, paced(), []spoiled{ // of 110
-		{"less than one in twelve passes", firedLate("site", 9, WakeLate), Pass, ""},
-		{"more", firedLate("site", 10, WakeLate), Inconclusive, "10 of 110 checks were fired late, the latest of probe site by 0.02 s at -9.8 s"},
+		{"less than one in eight passes", firedLate("site", 13, WakeLate), Pass, ""},
+		{"more", firedLate("site", 14, WakeLate), Inconclusive, "14 of 110 checks were fired late, the latest of probe site by 0.02 s at -9.8 s"},
 		{"all, but by little, passes", firedLate("site", 60, WakeLate-1), Pass, ""},
 		{"one by almost an interval passes", firedLate("site", 1, s-1), Pass, ""},
 		{"one by an interval", firedLate("site", 1, s), Inconclusive, "the machine was overloaded: probe site was checked 1 s late at -9.8 s"},
