@@ -29,7 +29,7 @@ help: ## show the targets and their variables
 
 .PHONY: build
 build: ## compile nov30, medic and nov30-node into bin/
-	@CGO_ENABLED=0 go build -o bin/ ./cmd/...
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 .PHONY: setup
 setup: build

@@ -24,7 +24,8 @@ import (
 // CreateGolden makes a cluster as Create does, in half the time: kind makes the nodes, and what kubeadm would do is put into
 // them from a golden state, with keys and certificates of their own. The golden state is taken from the first cluster of its
 // image and shape, which is made the ordinary way, and lies in cacheDir. Where a golden start fails for whatever reason what it
-// made and its golden state are thrown away, Progress is told why, and the cluster is made the ordinary way.
+// made and its golden state are thrown away, Progress is told why, and the cluster is made the ordinary way. After
+// a golden start CoreDNS may answer some seconds later: AwaitDNS.
 func (p Provider) CreateGolden(ctx context.Context, o Options, cacheDir string, program nodeprogram.Program) (*Kind, error) {
 	key, err := p.goldenKey(ctx, o)
 	if err != nil {
@@ -144,7 +145,7 @@ func (k *Kind) grow(outer context.Context, o Options, s *golden.State, program n
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return k.step("ready", func() error { return k.Ready(outer) })
+	return k.step("ready", func() error { return k.Works(outer) })
 }
 
 // startGolden puts what they hold into the nodes and starts Kubernetes in them.

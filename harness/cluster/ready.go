@@ -43,6 +43,29 @@ func (k *Kind) ready(ctx context.Context, client kubernetes.Interface) error {
 	return g.Wait()
 }
 
+// Works proves what Ready proves, but for CoreDNS: a kubelet that has just started waits up to ten seconds, at random, before it
+// looks for the first time whether a container is ready, and until then CoreDNS's Service leads nowhere. Whoever judges
+// anything waits for AwaitDNS, too.
+func (k *Kind) Works(ctx context.Context) error {
+	client, err := k.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return k.until(ctx, "nodes", func() error { return nodesReady(ctx, client, k.nodes) }) })
+	g.Go(func() error { return k.newPodRuns(ctx, client) })
+	return g.Wait()
+}
+
+// AwaitDNS waits until CoreDNS answers through its Service.
+func (k *Kind) AwaitDNS(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	return k.until(ctx, "CoreDNS", func() error { return dnsAnswers(ctx, k.nodes[0]) })
+}
+
 // client talks to the API server with the cluster's own kubeconfig.
 func (k *Kind) client() (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", k.kubeconfig)

@@ -75,17 +75,22 @@ const rewindWithin = 90 * time.Second
 
 // Rewind takes the cluster back to the state that was kept: every pod and every process beside the units is thrown away;
 // files, etcd's data, units, images, addresses, routes and the firewall become what they were; then kubelet is started, and
-// Ready is proven. What it cannot put back (kernel settings, limits of the engine) is for a proof to find. The program must
+// Works is proven; CoreDNS answers some seconds later. What it cannot put back (kernel settings, limits of the engine) is for a proof to find. The program must
 // be on the nodes.
 func (k *Kind) Rewind(ctx context.Context, s *Kept) (Rewound, error) {
 	if s.cluster != k.name {
 		return nil, fmt.Errorf("cluster %s cannot be rewound to a %s", k.name, s)
 	}
-	reports, err := k.rewindNodes(ctx, s)
+	k.Steps = nil
+	var reports Rewound
+	err := k.step("rewind: nodes", func() (err error) {
+		reports, err = k.rewindNodes(ctx, s)
+		return err
+	})
 	if err != nil {
-		return reports, fmt.Errorf("rewind cluster %s: %w", k.name, err)
+		return reports, err
 	}
-	return reports, k.Ready(ctx)
+	return reports, k.step("rewind: ready", func() error { return k.Works(ctx) })
 }
 
 func (k *Kind) rewindNodes(ctx context.Context, s *Kept) (Rewound, error) {

@@ -23,12 +23,16 @@ type bench struct {
 	said []string
 }
 
+// elsewhere answers how many clusters fit: nobody knows, of an engine on another machine.
+const elsewhere = `'info --format {{json .}}') echo '{"KernelVersion":"another","NCPU":2,"MemTotal":1,"OSType":"linux"}'; exit;;
+'ps --filter label=io.x-k8s.kind.cluster --format {{.Label "io.x-k8s.kind.cluster"}}') exit;;`
+
 // newBench makes one whose engine answers by the branches of a case statement over its arguments; what no branch knows
 // fails.
 func newBench(t *testing.T, branches string) *bench {
 	t.Helper()
 	b := &bench{dir: t.TempDir(), home: Home{Dir: t.TempDir()}}
-	script := "#!/bin/sh\ncd " + b.dir + "\nprintf '%s\\n' \"$*\" >>log\ncase \"$*\" in\n" + branches +
+	script := "#!/bin/sh\ncd " + b.dir + "\nprintf '%s\\n' \"$*\" >>log\ncase \"$*\" in\n" + branches + "\n" + elsewhere +
 		"\n*) echo \"unexpected: $*\" >&2; exit 97;;\nesac\n"
 	if err := os.WriteFile(filepath.Join(b.dir, "docker"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)

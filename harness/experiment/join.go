@@ -50,7 +50,7 @@ var errNotInvited = errors.New("this is no invitation to a run")
 
 func parseInvitation(text []byte) (invitation, canary.Canary, error) {
 	var in invitation
-	if json.Unmarshal(text, &in) != nil || in.Run == "" || in.Image == "" || !filepath.IsAbs(in.Dir) {
+	if json.Unmarshal(text, &in) != nil || in.Run == "" || in.Image == "" || in.Clusters < 1 || !filepath.IsAbs(in.Dir) {
 		return in, canary.Canary{}, errNotInvited
 	}
 	secret, err := canary.FromData(in.Canary)

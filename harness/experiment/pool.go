@@ -176,19 +176,30 @@ func (p *pool) spare() *coming {
 
 // prepare lets another ground be made in the background, where there is room.
 func (p *pool) prepare(spec cluster.Spec) {
-	p.mu.Lock()
-	if p.exist >= p.size || p.ctx.Err() != nil {
-		p.mu.Unlock()
-		return
+	c := &coming{spec: spec, done: make(chan struct{})}
+	if p.reserve(c) {
+		p.later(c, func(ctx context.Context) (*ground, error) { return p.make.create(ctx, spec, true) })
 	}
-	p.exist++
-	p.mu.Unlock()
-	p.later(spec, func(ctx context.Context) (*ground, error) { return p.make.create(ctx, spec, true) })
+}
+
+// reserve counts one more cluster and puts it on the list, in one: who takes meanwhile would make another one. It says whether
+// there is room.
+func (p *pool) reserve(c *coming) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	room := p.exist < p.size && p.ctx.Err() == nil
+	if room {
+		p.exist++
+		p.coming = append(p.coming, c)
+	}
+	return room
 }
 
 // put takes a used ground back: it is made anew in the background. The pool then owns it, whatever happens.
 func (p *pool) put(g *ground) {
-	p.later(g.spec, func(ctx context.Context) (*ground, error) {
+	c := &coming{spec: g.spec, done: make(chan struct{})}
+	p.giveBack(c)
+	p.later(c, func(ctx context.Context) (*ground, error) {
 		err := p.make.renew(ctx, g, p.size > 1)
 		if err == nil {
 			return g, nil
@@ -201,10 +212,8 @@ func (p *pool) put(g *ground) {
 	})
 }
 
-// later makes a ground in the background.
-func (p *pool) later(spec cluster.Spec, do func(context.Context) (*ground, error)) {
-	c := &coming{spec: spec, done: make(chan struct{})}
-	p.giveBack(c)
+// later makes a ground of the list in the background.
+func (p *pool) later(c *coming, do func(context.Context) (*ground, error)) {
 	p.work.Go(func() {
 		defer close(c.done)
 		g, err := do(p.ctx)

@@ -91,6 +91,9 @@ func (x *armRun) steady(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := x.cluster.AwaitDNS(ctx); err != nil { // on a cluster that was just started it may take as long as the probes
+		return err
+	}
 	x.phase(slo.PhaseSteady)
 	if x.record.Arm != slo.Untreated {
 		if err := x.startTool(ctx); err != nil {

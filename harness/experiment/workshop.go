@@ -34,6 +34,7 @@ const (
 	stepDeploy = "deploy"
 	stepKeep   = "keep"
 	stepRewind = "rewind"
+	stepProof  = "rewind: proof"
 )
 
 // create makes a new ground: a cluster with the site, what the probes need, and the canary; and keeps its state, unless there is
@@ -163,7 +164,8 @@ func (w workshop) rewind(ctx context.Context, g *ground) error {
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		return proof.Same(ctx, g.cluster, w.Clock, g.proof)
+		g.made = append(g.made, g.cluster.Steps...)
+		return g.step(w.Clock.Now, stepProof, func() error { return proof.Same(ctx, g.cluster, w.Clock, g.proof) })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,11 +22,17 @@ const Path = dir + "/nov30-node"
 // With copies the program into every node of c, does what it is needed for, and removes it: whatever is under test finds
 // nothing of it.
 func (p Program) With(ctx context.Context, c node.Cluster, do func() error) error {
-	if err := each(ctx, c, p.install); err != nil {
-		return err
+	err := each(ctx, c, p.install)
+	if err == nil {
+		err = do()
 	}
-	return errors.Join(do(), each(context.WithoutCancel(ctx), c, remove))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeWithin)
+	defer cancel()
+	return errors.Join(err, each(ctx, c, remove))
 }
+
+// removeWithin limits the removal, which takes no time: a node that hangs must not hold whoever waits for all of them.
+const removeWithin = 30 * time.Second
 
 func each(ctx context.Context, c node.Cluster, do func(context.Context, node.Node) error) error {
 	var group errgroup.Group

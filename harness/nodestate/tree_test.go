@@ -39,7 +39,8 @@ func newTree(t *testing.T) *tree {
 	x.put("/proc/self/mountinfo", mountLine("/"), 0o644)
 	x.put("/proc/net/tcp", "", 0o644)
 	x.put("/proc/net/udp", "", 0o644)
-	x.start()
+	x.put("/proc/stat", "btime 1\n", 0o644) // before any file
+	x.put("/proc/1/stat", "1 (systemd) S"+strings.Repeat(" 0", 30)+"\n", 0o644)
 	return x
 }
 

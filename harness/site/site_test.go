@@ -268,3 +268,64 @@ func TestAnInterruptedDeployReturnsAtOnce(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+func TestARenewedEdgeIsAnotherContainerInFrontOfTheSameReplicas(t *testing.T) {
+	w := newWorld(t)
+	s, err := Deploy(t.Context(), w.env)
+	must(t, err)
+	applied, nonce := len(w.applied), s.Nonce
+	must(t, s.RenewEdge(t.Context(), w.env))
+	if len(w.applied) != applied || s.Nonce != nonce || s.Edge != "nov30-x-edge" {
+		t.Errorf("applied %q, site %+v", w.applied[applied:], s)
+	}
+	removed, started := strings.LastIndex(w.commands(t), "rm --force --volumes nov30-x-edge"), strings.LastIndex(w.commands(t), "run --detach --name nov30-x-edge ")
+	if removed < 0 || started < removed || strings.Count(w.commands(t), "run --detach --name nov30-x-edge ") != 2 {
+		t.Errorf("ran %s", w.commands(t))
+	}
+	must(t, s.RenewEdge(t.Context(), w.env)) // again
+}
+
+func TestARenewedEdgeThatIsGoneIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	s, err := Deploy(t.Context(), w.env)
+	must(t, err)
+	must(t, os.Remove(filepath.Join(w.dir, "container")))
+	must(t, s.RenewEdge(t.Context(), w.env))
+	if _, err := os.Stat(filepath.Join(w.dir, "container")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARenewedEdgeHasTheNewURL(t *testing.T) {
+	w := newWorld(t)
+	s, err := Deploy(t.Context(), w.env)
+	must(t, err)
+	other := httptest.NewServer(http.HandlerFunc(w.site))
+	t.Cleanup(other.Close)
+	at, err := url.Parse(other.URL)
+	must(t, err)
+	w.engine(t, at.Host)
+	must(t, s.RenewEdge(t.Context(), w.env))
+	if want := "http://" + at.Host + "/"; s.URL != want {
+		t.Errorf("the URL is %s, want %s", s.URL, want)
+	}
+}
+
+func TestAnEdgeThatCannotBeRenewedIsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(w *world)
+		want  string
+	}{
+		"it does not start":                {func(w *world) { must(t, os.WriteFile(filepath.Join(w.dir, "refuse"), nil, 0o600)) }, "no such image"},
+		"another page answers":             {func(w *world) { w.mu.Lock(); w.mute = true; w.mu.Unlock() }, "without the nonce"},
+		"the old one cannot be looked for": {func(w *world) { must(t, os.Remove(filepath.Join(w.dir, "engine"))) }, "look for the edge container"},
+	} {
+		w := newWorld(t)
+		s, err := Deploy(t.Context(), w.env)
+		must(t, err)
+		c.spoil(w)
+		if err := s.RenewEdge(t.Context(), w.env); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -17,7 +17,7 @@ type Set struct {
 
 // Build compiles them into dir. The programs are static: one of them runs in nodes.
 func Build(ctx context.Context, dir string) (Set, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir, "github.com/nov30/nov30/cmd/...")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir, "github.com/nov30/nov30/cmd/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return Set{}, fmt.Errorf("%s: %w\n%s", cmd, err, out)
