@@ -144,7 +144,7 @@ func TestARewindThatFailsOrSaysNothingIsAnErrorWithoutKeysAndKubeletStays(t *tes
 	} {
 		k, calls, _ := rewindable(t, spoil)
 		_, err := k.Rewind(t.Context(), kept(t))
-		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "rewind cluster nov30-a") {
+		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "cluster nov30-a: rewind: nodes") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if ran(calls(), "exec nov30-a-worker systemctl start") {
