@@ -3,6 +3,8 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,7 +61,13 @@ func (p Provider) CreateGolden(ctx context.Context, o Options, cacheDir string, 
 // goldenKey says which golden state fits these options.
 func (p Provider) goldenKey(ctx context.Context, o Options) (golden.Key, error) {
 	id, err := p.Engine.Run(ctx, nil, "image", "inspect", "--format", "{{.Id}}", o.Image)
-	return golden.Key{Image: strings.TrimSpace(string(id)), Kind: kindVersion(), Workers: o.Spec.workers()}, err
+	if err != nil {
+		return golden.Key{}, err
+	}
+	nameless := (&Kind{provider: p}).config(o.Spec)
+	config, err := json.Marshal(nameless)
+	sum := sha256.Sum256(config)
+	return golden.Key{Config: hex.EncodeToString(sum[:]), Image: strings.TrimSpace(string(id)), Kind: kindVersion(), Workers: o.Spec.workers()}, err
 }
 
 // takeGolden takes the golden state of a cluster that is new.
@@ -77,6 +85,9 @@ func (k *Kind) takeGolden(ctx context.Context, store goldenStore, program nodepr
 		return group.Wait()
 	})
 	if err != nil {
+		return err
+	}
+	if s, err = s.Disowned(ctx); err != nil { // the cluster lives on; its keys lie nowhere else
 		return err
 	}
 	return store.save(s)

@@ -18,7 +18,7 @@ import (
 // kindVersion is the version of kind that is built in.
 func kindVersion() string { return version.Version() }
 
-// goldenStore is the file that holds the golden state of one image and shape. It holds keys of a cluster that is gone.
+// goldenStore is the file that holds the golden state of one image and shape. Of the keys in it no cluster ever had one.
 type goldenStore struct {
 	dir string
 	key golden.Key

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -128,11 +129,12 @@ func (k *Kind) StartNode(ctx context.Context, node string) error {
 // ClearBackOff restarts kubelet on every node: what crashed while a fault was in place is started again at once, where
 // kubelet would wait up to five minutes. It is for a cluster whose faults have been reverted.
 func (k *Kind) ClearBackOff(ctx context.Context) error {
-	var errs []error
-	for _, n := range k.nodes {
-		_, err := n.Exec(ctx, nil, "systemctl", "restart", "kubelet")
-		errs = append(errs, err)
+	errs := make([]error, len(k.nodes))
+	var group sync.WaitGroup
+	for i, n := range k.nodes {
+		group.Go(func() { _, errs[i] = n.Exec(ctx, nil, "systemctl", "restart", "kubelet") })
 	}
+	group.Wait()
 	return errors.Join(errs...)
 }
 

@@ -87,10 +87,32 @@ func (k *Kind) Rewind(ctx context.Context, s *Kept) (Rewound, error) {
 		reports, err = k.rewindNodes(ctx, s)
 		return err
 	})
+	if err == nil {
+		err = k.step("rewind: API", func() error { return k.awaitAPI(ctx) })
+	}
+	// Only now the workers', and once more the control plane's: a kubelet that does not find the API asks ever more rarely.
+	if err == nil {
+		err = k.step("rewind: kubelets", func() error { return k.ClearBackOff(ctx) })
+	}
 	if err != nil {
 		return reports, err
 	}
 	return reports, k.step("rewind: ready", func() error { return k.Works(ctx) })
+}
+
+// awaitAPI waits until the API server says that it is ready.
+func (k *Kind) awaitAPI(ctx context.Context) error {
+	client, err := k.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	return k.until(ctx, "API", func() error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
 }
 
 func (k *Kind) rewindNodes(ctx context.Context, s *Kept) (Rewound, error) {
@@ -132,9 +154,19 @@ func (k *Kind) rewindNode(ctx context.Context, n Node, s *Kept) (nodestate.Repor
 	if err := k.fromImage(ctx, n, report.Lost); err != nil {
 		return report, err
 	}
-	_, err = n.Exec(ctx, nil, "systemctl", "start", "kubelet.service")
+	if len(report.Stale) > 0 { // after what was lost is back: a program among it may be theirs
+		if _, err := n.Exec(ctx, nil, append([]string{"systemctl", "restart"}, report.Stale...)...); err != nil {
+			return report, err
+		}
+	}
+	if n.Role() == ControlPlane {
+		_, err = n.Exec(ctx, nil, "systemctl", "start", "kubelet.service")
+	}
 	return report, err
 }
+
+// removeWithin limits the removal of the container that an image's files are taken from.
+const removeWithin = 30 * time.Second
 
 // fromImage puts files of the image back into a node: programs, mostly, which are too big to be kept.
 func (k *Kind) fromImage(ctx context.Context, n Node, files []string) error {
@@ -146,12 +178,16 @@ func (k *Kind) fromImage(ctx context.Context, n Node, files []string) error {
 	if err != nil {
 		return err
 	}
-	id, err := e.Run(ctx, nil, "create", "--network", "none", "--label", LabelRun+"="+k.run, strings.TrimSpace(string(image)))
+	id, err := e.Run(ctx, nil, "create", "--network", k.Network(), "--label", labelKind+"="+k.name, strings.TrimSpace(string(image)))
 	if err != nil {
 		return err
 	}
 	source := strings.TrimSpace(string(id))
-	defer e.Run(context.WithoutCancel(ctx), nil, "rm", "--force", "--volumes", source)
+	defer func() { // where it cannot be removed it goes with the cluster, by its label
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeWithin)
+		defer cancel()
+		_, _ = e.Run(cleanup, nil, "rm", "--force", "--volumes", source)
+	}()
 	for _, f := range files {
 		archive, err := e.Run(ctx, nil, "cp", source+":"+f, "-")
 		if err != nil {

@@ -27,6 +27,7 @@ func rewindable(t *testing.T, spoil map[string]string) (k *Kind, calls func() []
 		"*'--node nov30-a-'*' keep'", "echo canary-state-of $5",
 		"*'--node nov30-a-'*' rewind'", `cat >"got-$3"; echo '{"altered":["/etc/hosts"],"pods":2}'`,
 		"'exec nov30-a-'*' systemctl start kubelet.service'", "true",
+		"'exec nov30-a-'*' systemctl restart containerd.service'", "true",
 		"create*", "echo c0ffee",
 		"cp*", `echo "tar of $2"`,
 		"'exec -i nov30-a-'*' tar '*", `cat >>"unpacked-$3"`,
@@ -87,7 +88,7 @@ func TestAStateThatIsNotOfEveryNodeIsNone(t *testing.T) {
 	}
 }
 
-func TestEveryNodeIsGivenItsOwnStateAndThenItsKubeletIsStarted(t *testing.T) {
+func TestEveryNodeIsGivenItsOwnStateAndThenTheControlPlanesKubeletIsStarted(t *testing.T) {
 	k, calls, dir := rewindable(t, nil)
 	reports, err := k.rewindNodes(t.Context(), kept(t))
 	if err != nil || len(reports) != 2 || reports["nov30-a-worker"].Pods != 2 || !slices.Equal(reports["nov30-a-worker"].Altered, []string{"/etc/hosts"}) {
@@ -98,8 +99,8 @@ func TestEveryNodeIsGivenItsOwnStateAndThenItsKubeletIsStarted(t *testing.T) {
 		if err != nil || string(got) != "canary-state-of "+n+"\n" {
 			t.Errorf("%s was given %q, %v", n, got, err)
 		}
-		if !ran(calls(), "exec "+n+" systemctl start kubelet.service") {
-			t.Errorf("%s: kubelet was not started: %q", n, calls())
+		if started := ran(calls(), "exec "+n+" systemctl start kubelet.service"); started != (n == "nov30-a-control-plane") {
+			t.Errorf("%s: kubelet was started: %v: %q", n, started, calls())
 		}
 	}
 	if ran(calls(), "create") {
@@ -147,20 +148,20 @@ func TestARewindThatFailsOrSaysNothingIsAnErrorWithoutKeysAndKubeletStays(t *tes
 		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "cluster nov30-a: rewind: nodes") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if ran(calls(), "exec nov30-a-worker systemctl start") {
+		if ran(calls(), "exec nov30-a-worker systemctl") {
 			t.Errorf("%s: kubelet was started on half a state", name)
 		}
 		if ran(calls(), "cp ") && !ran(calls(), "rm --force --volumes c0ffee") {
 			t.Errorf("%s: the container of the image is left: %q", name, calls())
 		}
 	}
-	k, calls, _ := rewindable(t, map[string]string{"'exec nov30-a-worker systemctl start kubelet.service'": "exit 1"})
+	k, calls, _ := rewindable(t, map[string]string{"'exec nov30-a-control-plane systemctl start kubelet.service'": "exit 1"})
 	if _, err := k.rewindNodes(t.Context(), kept(t)); err == nil {
 		t.Errorf("a kubelet that did not start: %q", calls())
 	}
 }
 
-const lost = `cat >/dev/null; echo '{"lost":["/usr/bin/kubelet","/usr/share/doc/x"],"pods":0}'`
+const lost = `cat >/dev/null; echo '{"lost":["/usr/bin/kubelet","/usr/share/doc/x"],"stale":["containerd.service"],"pods":0}'`
 
 func TestWhatIsLostComesFromTheNodesOwnImageAndTheContainerGoes(t *testing.T) {
 	k, calls, dir := rewindable(t, map[string]string{"*'--node nov30-a-worker rewind'": lost})
@@ -172,15 +173,15 @@ func TestWhatIsLostComesFromTheNodesOwnImageAndTheContainerGoes(t *testing.T) {
 		t.Errorf("unpacked %q, %v", got, err)
 	}
 	all := calls()
-	for _, want := range []string{"inspect --format {{.Image}} nov30-a-worker", "create --network none --label nov30.run=run1 sha256:image",
+	for _, want := range []string{"inspect --format {{.Image}} nov30-a-worker", "create --network nov30-a --label io.x-k8s.kind.cluster=nov30-a sha256:image",
 		"exec -i nov30-a-worker tar -C /usr/bin --unlink-first -xpf -", "exec -i nov30-a-worker tar -C /usr/share/doc --unlink-first -xpf -"} {
 		if !slices.Contains(all, want) {
 			t.Errorf("%q was not run: %q", want, all)
 		}
 	}
-	gone, kubelet := slices.Index(all, "rm --force --volumes c0ffee"), slices.Index(all, "exec nov30-a-worker systemctl start kubelet.service")
-	if gone < 0 || kubelet < slices.Index(all, "exec -i nov30-a-worker tar -C /usr/share/doc --unlink-first -xpf -") {
-		t.Errorf("kubelet before the files, or the container is left: %q", all)
+	gone, restart := slices.Index(all, "rm --force --volumes c0ffee"), slices.Index(all, "exec nov30-a-worker systemctl restart containerd.service")
+	if gone < 0 || restart < slices.Index(all, "exec -i nov30-a-worker tar -C /usr/share/doc --unlink-first -xpf -") {
+		t.Errorf("a unit restarted before its files were back, or the container is left: %q", all)
 	}
 }
 

@@ -28,6 +28,7 @@ type ground struct {
 	kept  *cluster.Kept // its state when it was new; nil: it cannot be used again
 	proof proof.Proof   // what it was like then
 	used  use           // by whom since
+	leak  error         // what the last rewind took back that others should have
 }
 
 // use is what happened on a ground since it was new.
@@ -82,17 +83,39 @@ func (u use) blame(c slo.Change) string {
 	return "the revert of " + strings.Join(all, " or ") + ", or the tool"
 }
 
-// leak is a ground that is not what it was although it was rewound.
+// leak is what was left on a ground: either it is not what it was although it was rewound, or the rewind took back what nobody
+// else had.
 type leak struct {
 	cluster string
 	used    use
+	mended  bool
 	err     error
+}
+
+// leftover is what the rewind of a ground took back after an arm without a tool: the reverts should have done that.
+func (g *ground) leftover(by cluster.Rewound) error {
+	if g.used.Arm != slo.Untreated {
+		return nil
+	}
+	var changes []slo.Change
+	for node, report := range by {
+		for _, object := range report.Found() {
+			changes = append(changes, slo.Change{Kind: slo.Altered, Node: node, Object: strings.TrimPrefix(object, "file")})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return &leak{cluster: g.cluster.Name(), used: g.used, mended: true, err: &proof.DifferentError{Changes: changes}}
 }
 
 func (l *leak) Unwrap() error { return l.err }
 
 func (l *leak) Error() string {
 	text := fmt.Sprintf("cluster %s is thrown away: rewound after %s, arm %s, ", l.cluster, l.used.Scenario, l.used.Arm)
+	if l.mended {
+		text = fmt.Sprintf("the rewind of cluster %s after %s, arm %s, took back what the reverts had left: ", l.cluster, l.used.Scenario, l.used.Arm)
+	}
 	var different *proof.DifferentError
 	if !errors.As(l.err, &different) || len(different.Changes) == 0 {
 		return text + l.err.Error()

@@ -33,6 +33,9 @@ func (s *Session) Invite(processes int) ([]byte, error) {
 	if processes < 1 {
 		return nil, fmt.Errorf("%d processes: a run has one at least", processes)
 	}
+	if c := s.capacity; len(c.Unknown) == 0 && processes > max(1, c.More) {
+		return nil, fmt.Errorf("%d processes (PROCS=%d): %d clusters fit beside what runs, %s limits it; `nov30 doctor` says how to mend that", processes, processes, c.More, c.LimitedBy)
+	}
 	s.processes = processes
 	if processes > 1 {
 		if err := s.ownTemporaries(); err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/proof"
+	"github.com/nov30/nov30/harness/redact"
 )
 
 // maker is what a pool has its grounds made by.
@@ -219,19 +221,29 @@ func (p *pool) later(c *coming, do func(context.Context) (*ground, error)) {
 		g, err := do(p.ctx)
 		if err == nil {
 			c.ground = g
+			p.note(g.leak)
 			return
 		}
 		p.forget()
 		if p.ctx.Err() == nil {
-			p.say("%v", err)
-		}
-		var l *leak
-		if errors.As(err, &l) && p.ctx.Err() == nil {
-			p.mu.Lock()
-			p.leaks = append(p.leaks, err)
-			p.mu.Unlock()
+			p.note(err)
 		}
 	})
+}
+
+// note tells what became of a ground, and keeps it if it is a leak. What cannot be rewound for another reason, an engine that does
+// not answer for instance, is none.
+func (p *pool) note(err error) {
+	if err == nil {
+		return
+	}
+	p.say("%s", redact.String(err.Error()))
+	var different *proof.DifferentError
+	if errors.As(err, &different) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.leaks = append(p.leaks, err)
+	}
 }
 
 // adopt makes the pool answer for a ground that it did not make: it is deleted with the pool.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/nov30/nov30/harness/cluster"
 	"github.com/nov30/nov30/harness/engine"
+	"github.com/nov30/nov30/harness/proof"
+	"github.com/nov30/nov30/harness/slo"
 )
 
 var (
@@ -77,7 +79,7 @@ func TestAClusterThatFailedItsProofIsDeletedOnceAndNeverHandedOut(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		for _, size := range []int{1, 2} {
 			m := newMaker()
-			m.renewFails = at(&leak{cluster: "c1", err: errBroken}, 1)
+			m.renewFails = at(&leak{cluster: "c1", err: errors.Join(errBroken, &proof.DifferentError{Changes: []slo.Change{{Object: "file/x"}}})}, 1)
 			var said []string
 			p := newPool(m, size, m.clock, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
 			used := mustTake(t, p, two).ground

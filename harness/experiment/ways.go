@@ -53,7 +53,9 @@ func (w *ways) make(ctx context.Context, how func(context.Context, cluster.Optio
 	if err != nil {
 		return 0, nil, err
 	}
-	return took, parts(k.Steps), w.delete(context.WithoutCancel(ctx), &ground{cluster: k})
+	steps := parts(k.Steps)
+	err = k.Ready(ctx) // beside the measured time: kind's own wait reports success when it timed out
+	return took, steps, errors.Join(err, w.delete(context.WithoutCancel(ctx), &ground{cluster: k}))
 }
 
 func (w *ways) plain(ctx context.Context) (time.Duration, []benchmark.Part, error) {

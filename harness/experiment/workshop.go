@@ -141,25 +141,33 @@ func (w workshop) renew(ctx context.Context, g *ground, background bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, renewWithin, fmt.Errorf("not within %v", renewWithin))
 	defer cancel()
 	g.made = nil
-	err := g.step(w.Clock.Now, stepRewind, func() error { return w.rewind(ctx, g) })
+	var found cluster.Rewound
+	err := g.step(w.Clock.Now, stepRewind, func() (err error) {
+		found, err = w.rewind(ctx, g)
+		return err
+	})
+	leftover := g.leftover(found)
 	if err != nil {
 		return &leak{cluster: g.cluster.Name(), used: g.used, err: err}
 	}
-	g.used, g.left = use{}, nil
+	g.used, g.left, g.leak = use{}, nil, leftover
 	return nil
 }
 
-func (w workshop) rewind(ctx context.Context, g *ground) error {
+func (w workshop) rewind(ctx context.Context, g *ground) (found cluster.Rewound, err error) {
 	program, err := nodeprogram.Load(w.NodeProgram)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := g.cluster.PowerOn(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return program.With(ctx, g.cluster, func() error {
+	err = program.With(ctx, g.cluster, func() error {
 		group, gctx := errgroup.WithContext(ctx)
-		group.Go(func() error { _, err := g.cluster.Rewind(gctx, g.kept); return err })
+		group.Go(func() (err error) {
+			found, err = g.cluster.Rewind(gctx, g.kept)
+			return err
+		})
 		group.Go(func() error { return g.site.RenewEdge(gctx, w.siteEnv(g)) })
 		if err := group.Wait(); err != nil {
 			return err
@@ -167,6 +175,7 @@ func (w workshop) rewind(ctx context.Context, g *ground) error {
 		g.made = append(g.made, g.cluster.Steps...)
 		return g.step(w.Clock.Now, stepProof, func() error { return proof.Same(ctx, g.cluster, w.Clock, g.proof) })
 	})
+	return found, err
 }
 
 // handOn says whether the next arm may have this ground as it is: nothing was injected into it, the tool changed nothing, and

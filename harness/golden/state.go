@@ -5,6 +5,7 @@ package golden
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +24,11 @@ type Key struct {
 	Image   string `json:"image"`   // id of the node image
 	Kind    string `json:"kind"`    // version of kind
 	Workers int    `json:"workers"` // beside the one control plane
+	Config  string `json:"config"`  // digest of what kind is told, names apart
 }
 
-// State is what a cluster was like when it was new. It holds the keys of a cluster that may be gone, none of which is ever used
-// again.
+// State is what a cluster was like when it was new. Until it is Disowned it holds that cluster's keys; none of the keys in it is
+// ever used for another.
 type State struct {
 	Version int       `json:"version"`
 	Key     Key       `json:"key"`
@@ -90,4 +92,28 @@ func (s *State) check() error {
 		}
 	}
 	return nil
+}
+
+// Disowned is the same state with other keys and certificates: no cluster ever had one of those, so it can lie on a disk while
+// the cluster that it was taken from lives on.
+func (s *State) Disowned(ctx context.Context) (*State, error) {
+	birth, err := Begin(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	itself := Target{Cluster: s.Cluster, Run: s.Run, Now: s.Taken}
+	for _, n := range s.Nodes {
+		itself.Nodes = append(itself.Nodes, Place{Name: n.Name, Address: n.Address})
+	}
+	states, err := birth.Finish(itself)
+	if err != nil {
+		return nil, err
+	}
+	other := *s
+	other.Nodes = nil
+	for i, n := range s.Nodes {
+		states[i].API, states[i].Images = "", nil // for a start
+		other.Nodes = append(other.Nodes, Node{Name: n.Name, Address: n.Address, State: states[i]})
+	}
+	return &other, nil
 }

@@ -107,7 +107,7 @@ func readArchive(r io.Reader) (s state, contents map[string][]byte, err error) {
 // checkState makes sure that every path is one that leads through directories of the state, and that every content is there.
 func checkState(s state, contents map[string][]byte) error {
 	kinds := map[string]string{"/": directory}
-	for _, top := range runtimeUnits {
+	for _, top := range further {
 		kinds[top] = directory
 	}
 	for _, f := range s.Files {

@@ -83,11 +83,13 @@ func (n Node) processFacts(_ context.Context, f Facts) error {
 			sum := sha256.Sum256([]byte(command))
 			command = command[:120] + "… " + hex.EncodeToString(sum[:6])
 		}
-		stopped := ""
 		if p.state == 'T' || p.state == 't' {
-			stopped = " (stopped)"
+			command += " (stopped)"
 		}
-		f.count("process/" + owner + ": " + command + stopped)
+		if program, err := os.Readlink(filepath.Join(n.Root, "proc", strconv.Itoa(p.pid), "exe")); err == nil && strings.HasSuffix(program, " (deleted)") {
+			command += " (of a file that is gone)"
+		}
+		f.count("process/" + owner + ": " + command)
 	}
 	return nil
 }
@@ -108,6 +110,9 @@ func (n Node) mountFacts(_ context.Context, f Facts) error {
 func (n Node) networkFacts(ctx context.Context, f Facts) error {
 	w, err := n.readNetwork(ctx)
 	if err != nil {
+		return err
+	}
+	if err := n.rawNetworkFacts(ctx, f); err != nil {
 		return err
 	}
 	for kind, lines := range map[string][]string{"link": w.Links, "address": w.Addresses, "rule": w.Rules, "route": w.Routes, "table": w.Tables,

@@ -14,7 +14,7 @@ import (
 )
 
 // restless are directories of which nobody is told that a file in them changed: it does all the time.
-var restless = []string{"/var/lib/etcd", "/var/log", "/var/cache", "/root/.kube/cache", "/tmp", "/var/lib/systemd", "/run/systemd"}
+var restless = []string{"/var/lib/etcd", "/var/log", "/var/cache", "/root/.kube/cache", "/var/lib/systemd", "/run/systemd"}
 
 // putFiles makes the node's files what they were. Contents of the image's files are not at hand: where one of these was
 // touched it is reported as lost, for whoever has the image.
@@ -27,10 +27,14 @@ func (n Node) putFiles(want []file, contents map[string][]byte, report *Report) 
 	for _, f := range have {
 		p.have[f.Path] = f
 	}
-	if err := p.remove(want, have); err != nil {
+	mounts, err := n.mountPoints()
+	if err != nil {
 		return err
 	}
-	for _, top := range runtimeUnits { // these are in no index themselves
+	if err := p.remove(want, have, mounts); err != nil {
+		return err
+	}
+	for _, top := range further { // these are in no index themselves
 		if err := p.parent(top, want); err != nil {
 			return err
 		}
@@ -68,7 +72,7 @@ func (p *putter) note(list *[]string, f file) {
 }
 
 // remove removes what was not there, what is in a directory before it.
-func (p *putter) remove(want, have []file) error {
+func (p *putter) remove(want, have []file, mounts []string) error {
 	wanted := map[string]bool{}
 	for _, f := range want {
 		wanted[f.Path] = true
@@ -76,6 +80,9 @@ func (p *putter) remove(want, have []file) error {
 	for _, f := range slices.Backward(have) {
 		if wanted[f.Path] {
 			continue
+		}
+		if i := slices.IndexFunc(mounts, func(m string) bool { return below(m, []string{f.Path}) }); i >= 0 { // that may be anybody's
+			return fmt.Errorf("%s was not there, and something is mounted at %s: not removed", f.Path, mounts[i])
 		}
 		p.note(&p.report.Removed, f)
 		if err := os.RemoveAll(p.path(f)); err != nil { // sockets, which no index has, go with their directory

@@ -44,10 +44,14 @@ const keptMax = 4 << 20
 
 // skipped is not looked at: other systems' trees; what belongs to pods, which are made again; logs; this program's own.
 var skipped = []string{"/proc", "/sys", "/dev", "/run", "/var/lib/containerd", "/var/lib/kubelet/pods", "/var/lib/cni", "/var/lib/nov30",
+	"/run/containerd", "/run/systemd", "/run/dbus", "/run/netns", "/run/credentials", "/run/cni-ipam-state", "/run/log", "/run/mount", "/run/udev", "/run/xtables.lock",
 	"/var/log/pods", "/var/log/containers", "/var/log/journal", "/var/lib/kubelet/device-plugins", "/var/lib/kubelet/pod-resources"}
 
-// runtimeUnits are below a directory that is skipped: units that somebody made for this boot only.
+// runtimeUnits are units that somebody made for this boot only.
 var runtimeUnits = []string{"/run/systemd/system", "/run/systemd/system.control", "/run/systemd/transient"}
+
+// further are looked at although they are skipped, or below a directory that is: what somebody may have left for this boot.
+var further = append([]string{"/run", "/run/lock", "/dev/shm"}, runtimeUnits...)
 
 // index lists every file of the node, in the order of their paths.
 func (n Node) index() ([]file, error) {
@@ -63,13 +67,14 @@ func (n Node) index() ([]file, error) {
 	for _, m := range mounts {
 		w.mounts[m] = m != "/" && m != "/var" && m != "/tmp"
 	}
-	for _, top := range append([]string{"/"}, runtimeUnits...) {
+	for _, top := range append([]string{"/"}, further...) {
 		if err := w.directory(top); err != nil && !(top != "/" && errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 	}
 	slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.Path, b.Path) })
-	return w.files, nil
+	once := slices.CompactFunc(w.files, func(a, b file) bool { return a.Path == b.Path }) // one of further below another
+	return slices.DeleteFunc(once, func(f file) bool { return slices.Contains(further, f.Path) }), nil
 }
 
 // podLimits are the files in which systemd notes the limits of a pod's control group.

@@ -208,7 +208,7 @@ func TestARewindGoesFromKubeletToTheJournalAndSaysWhereItFailed(t *testing.T) {
 	for _, s := range report.Steps {
 		names = append(names, s.Name)
 	}
-	if got := strings.Join(names, ", "); got != "stop kubelet, remove pods, kill strays, unmount, files, units, network, images, journal" {
+	if got := strings.Join(names, ", "); got != "stop kubelet, remove pods, stop units, kill strays, unmount, files, units, network, images, journal" {
 		t.Errorf("steps %s", got)
 	}
 	if first, last := x.machine.ran[0], x.machine.ran[len(x.machine.ran)-1]; first != "systemctl stop kubelet.service" || !strings.HasPrefix(last, "journalctl ") {

@@ -38,6 +38,7 @@ type Report struct {
 	Network   []string `json:"network,omitempty"`   // commands of ip, nft that put it right
 	Units     []string `json:"units,omitempty"`     // units that were started, stopped or reset
 	Images    []string `json:"images,omitempty"`    // container images that were removed
+	Stale     []string `json:"stale,omitempty"`     // units that must be restarted, after what was lost is back
 	Pods      int      `json:"pods"`                // pods that were thrown away
 	Steps     []Step   `json:"steps"`               // where the time went
 
@@ -50,13 +51,22 @@ type Step struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Changes is how many changes Rewind found beside pods.
-func (r Report) Changes() int {
-	n := 0
-	for _, list := range [][]string{r.Altered, r.Removed, r.Restored, r.Lost, r.Killed, r.Unmounted, r.Network, r.Units, r.Images} {
-		n += len(list)
+// Found lists what Rewind found different from what was kept, each with what it is: file/etc/hosts, process/sleep. What a
+// node changes by itself is not among it.
+func (r Report) Found() []string {
+	var all []string
+	for _, of := range []struct {
+		what string
+		list []string
+	}{{"file", r.Altered}, {"file", r.Removed}, {"file", r.Restored}, {"file", r.Lost}, {"process/", r.Killed}, {"mount", r.Unmounted},
+		{"network/", r.Network}, {"unit/", r.Units}, {"image/", r.Images}} {
+		for _, one := range of.list {
+			if of.what != "file" || !below(one, kubeletsOwn) {
+				all = append(all, of.what+one)
+			}
+		}
 	}
-	return n
+	return all
 }
 
 // ErrState is a kept state that is damaged, cut, of another version or of another node.
@@ -120,6 +130,7 @@ func (n Node) Rewind(ctx context.Context, r io.Reader) (Report, error) {
 	}{
 		{"stop kubelet", func() error { return n.stopKubelet(ctx) }},
 		{"remove pods", func() error { return n.removePods(ctx, &report) }},
+		{"stop units", func() error { _, err := n.stopUnits(ctx, s.Units, &report); return err }},
 		{"kill strays", func() error { return n.killStrays(&report) }},
 		{"unmount", func() error { return n.unmount(s.Mounts, &report) }},
 		{"files", func() error { return n.putFiles(s.Files, contents, &report) }},

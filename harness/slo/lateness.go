@@ -105,7 +105,9 @@ func (j *judge) suspects() map[int64]bool {
 }
 
 func (j *judge) starved(p ProbeSpec, c Event) bool {
-	list, _, whole := j.stretches(c.At, c.At+c.Late+c.Took+PaceEvery)
+	answered := c.At + c.Late + c.Took
+	list, _, _ := j.stretches(c.At, answered+PaceEvery) // the wake-up after the answer tells of a stall before it
+	_, _, whole := j.stretches(c.At, answered)          // of the last answer there is none
 	t := sum(list)
 	return !whole || max(c.Late, t.worst.Late) >= p.Timeout/starvedPart || 2*t.late > t.due
 }

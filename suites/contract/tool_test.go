@@ -34,7 +34,7 @@ var _ = Describe("a tool", Ordered, ContinueOnFailure, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		session = begin(ctx, experiment.CleanRewind)
-		DeferCleanup(func() error { _, err := session.Finish(false); return err }, NodeTimeout(5*time.Minute))
+		DeferCleanup(func(SpecContext) error { _, err := session.Finish(false); return err }, NodeTimeout(5*time.Minute))
 		if saved == "" { // that the fault bites here and now is fault_test.go's to show
 			untreated = savedUntreated()
 			return
@@ -172,6 +172,9 @@ func examine(ctx context.Context, s *experiment.Session, d toolsfs.Double, untre
 
 	dir := GinkgoT().TempDir()
 	spec.Scenario = night
+	record, err := report.ReadRecord(untreated)
+	Expect(err).NotTo(HaveOccurred())
+	spec.Pace = record.Spec.Pace // the saved one may be of a version that knew no pacemaker
 	for _, a := range arms {
 		copyArm(report.ArmDir(s.Dir, sc.Name, a), report.ArmDir(dir, night, a), s.Run)
 	}
