@@ -75,8 +75,9 @@ const rewindWithin = 90 * time.Second
 
 // Rewind takes the cluster back to the state that was kept: every pod and every process beside the units is thrown away;
 // files, etcd's data, units, images, addresses, routes and the firewall become what they were; then kubelet is started, and
-// Works is proven; CoreDNS answers some seconds later. What it cannot put back (kernel settings, limits of the engine) is for a proof to find. The program must
-// be on the nodes.
+// the API answers. Pods run, and CoreDNS answers, some seconds later: proof.Same waits for the pods, an arm for CoreDNS and every
+// probe. What the rewind cannot put back (kernel settings, limits of the engine) is for the proof to find. The program must be on
+// the nodes.
 func (k *Kind) Rewind(ctx context.Context, s *Kept) (Rewound, error) {
 	if s.cluster != k.name {
 		return nil, fmt.Errorf("cluster %s cannot be rewound to a %s", k.name, s)
@@ -90,14 +91,24 @@ func (k *Kind) Rewind(ctx context.Context, s *Kept) (Rewound, error) {
 	if err == nil {
 		err = k.step("rewind: API", func() error { return k.awaitAPI(ctx) })
 	}
-	// Only now the workers', and once more the control plane's: a kubelet that does not find the API asks ever more rarely.
 	if err == nil {
-		err = k.step("rewind: kubelets", func() error { return k.ClearBackOff(ctx) })
+		err = k.step("rewind: workers", func() error { return k.startWorkers(ctx) })
 	}
-	if err != nil {
-		return reports, err
+	return reports, err
+}
+
+// startWorkers starts the kubelets that are not the control plane's: one that does not find the API asks ever more rarely.
+func (k *Kind) startWorkers(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range k.nodes {
+		if n.Role() != ControlPlane {
+			group.Go(func() error {
+				_, err := n.Exec(ctx, nil, "systemctl", "start", "kubelet.service")
+				return err
+			})
+		}
 	}
-	return reports, k.step("rewind: ready", func() error { return k.Works(ctx) })
+	return group.Wait()
 }
 
 // awaitAPI waits until the API server says that it is ready.

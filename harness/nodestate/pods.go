@@ -16,7 +16,7 @@ import (
 const runtimeSocket = "run/containerd/containerd.sock"
 
 // runtimeWithin limits one attempt at what the container runtime must do. It takes about a second.
-const runtimeWithin = 10 * time.Second
+const runtimeWithin = 20 * time.Second
 
 // removePods stops and removes every pod of the node through the container runtime, which gives their addresses and mounts
 // back. A runtime that cannot is restarted, once.
@@ -26,7 +26,7 @@ func (n Node) removePods(ctx context.Context, report *Report) error {
 		if _, again := n.run(ctx, nil, "systemctl", "restart", "containerd.service"); again != nil {
 			return fmt.Errorf("%w; and containerd could not be restarted: %w", err, again)
 		}
-		report.Units = append(report.Units, "containerd.service restarted")
+		report.Units = append(report.Units, fmt.Sprintf("containerd.service restarted, because: %v", err))
 		count, err = n.removeAll(ctx)
 	}
 	report.Pods = count
@@ -42,7 +42,7 @@ func (n Node) removeAll(ctx context.Context) (int, error) {
 	}
 	defer conn.Close()
 	runtime := cri.NewRuntimeServiceClient(conn)
-	list, err := runtime.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}, grpc.WaitForReady(true))
+	list, err := n.listPods(ctx, runtime)
 	if err != nil {
 		return 0, err
 	}
@@ -59,6 +59,22 @@ func (n Node) removeAll(ctx context.Context) (int, error) {
 		})
 	}
 	return len(list.Items), group.Wait()
+}
+
+// startWithin is how long containerd may take from its start until it knows its pods; before, every question is an error.
+const startWithin = 5 * time.Second
+
+func (n Node) listPods(ctx context.Context, runtime cri.RuntimeServiceClient) (*cri.ListPodSandboxResponse, error) {
+	for deadline := n.Clock.Now().Add(startWithin); ; {
+		list, err := runtime.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}, grpc.WaitForReady(true))
+		if err == nil || n.Clock.Now().After(deadline) || ctx.Err() != nil {
+			return list, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-n.Clock.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func (n Node) dial() (*grpc.ClientConn, error) {
