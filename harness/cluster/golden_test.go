@@ -81,13 +81,17 @@ func TestAGoldenStartThatFailsIsCleanedUpSaidAndFollowedByTheOrdinaryWay(t *test
 	var said []string
 	p.Progress = func(line string) { said = append(said, line) }
 	dir := t.TempDir()
-	s := goldenStore{dir: dir, key: golden.Key{Image: "sha256:1", Kind: kindVersion(), Workers: 1}}
+	key, err := p.goldenKey(t.Context(), Options{Image: "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := goldenStore{dir: dir, key: key}
 	state := goldenState(s.key)
 	state.Nodes[0].State.Files[0].Content = []byte("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n")
 	if err := s.save(state); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.CreateGolden(t.Context(), Options{Name: "nov30-b-1", Run: "run-b", Image: "i", Dir: t.TempDir()}, dir, nodeprogram.Program{})
+	_, err = p.CreateGolden(t.Context(), Options{Name: "nov30-b-1", Run: "run-b", Image: "i", Dir: t.TempDir()}, dir, nodeprogram.Program{})
 	if err == nil || !strings.Contains(err.Error(), "refused 2") {
 		t.Errorf("the ordinary way was not tried: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,11 +68,12 @@ const startWithin = 5 * time.Second
 func (n Node) listPods(ctx context.Context, runtime cri.RuntimeServiceClient) (*cri.ListPodSandboxResponse, error) {
 	for deadline := n.Clock.Now().Add(startWithin); ; {
 		list, err := runtime.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{}, grpc.WaitForReady(true))
-		if err == nil || n.Clock.Now().After(deadline) || ctx.Err() != nil {
+		if err == nil || !strings.Contains(err.Error(), "not initialized") || n.Clock.Now().After(deadline) {
 			return list, err
 		}
 		select {
 		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		case <-n.Clock.After(100 * time.Millisecond):
 		}
 	}
