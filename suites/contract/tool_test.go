@@ -113,10 +113,16 @@ func save(runDir, name string) error {
 	return nil
 }
 
-// archive makes one file of everything that was kept.
+// archive makes one file of everything that was kept, unless a double is missing: a run that was broken off must not take the
+// place of a whole one.
 func archive(path string) error {
 	if saved == "" {
 		return nil
+	}
+	for _, d := range toolsfs.Doubles() {
+		if _, err := os.Stat(filepath.Join(saved, d.Name, report.VerdictsFile)); err != nil {
+			return fmt.Errorf("%s is not written anew: %w", path, err)
+		}
 	}
 	f, err := os.Create(path)
 	if err != nil {
