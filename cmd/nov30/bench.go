@@ -20,6 +20,7 @@ const leastRounds = 5
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure what clusters cost on this machine", Args: cobra.NoArgs,
+		Example: "  nov30 bench cluster",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newBenchCluster())
 	return cmd
@@ -30,7 +31,7 @@ func newBenchCluster() *cobra.Command {
 	var rounds int
 	var output string
 	cmd := &cobra.Command{
-		Use: "cluster", Short: "Compare the ways to a clean cluster: plain kind, new, rewound, from the pool", Args: cobra.NoArgs,
+		Use: "cluster", Short: "Compare the ways to a clean cluster: plain kind, new, golden, rewound, from the pool", Args: cobra.NoArgs,
 		Long: `Has a clean two-node cluster in every way, one after the other in changing order, and compares the medians with those of
 plain kind create --wait. Takes some two minutes a round on two cores; nothing else should run meanwhile. Results also go to
 OUT/bench/RUN: cluster.json and a plot, cluster.svg. A target that is not met is no failure; a way that failed is: exit 3.`,
