@@ -21,7 +21,7 @@ const leastRounds = 5
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure what clusters cost on this machine", Args: cobra.NoArgs,
 		Example: "  nov30 bench cluster",
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newBenchCluster())
 	return cmd
 }
