@@ -18,6 +18,7 @@ import (
 	"github.com/nov30/nov30/harness/experiment"
 	"github.com/nov30/nov30/harness/fault"
 	"github.com/nov30/nov30/harness/nodeprogram"
+	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/proof"
 	"github.com/nov30/nov30/harness/report"
 	"github.com/nov30/nov30/harness/slo"
@@ -63,6 +64,7 @@ var _ = Describe("rewinding again and again", Label("soak"), func() {
 		for n := range rewinds() {
 			Expect(fault.ExpireEtcdCerts{Cut: true}.Inject(ctx, shared, forgetful{})).To(Succeed())
 			start := clock.Now()
+			probes = probe.NewSet(clock, website.URL, website.Nonce)
 			Expect(program.With(ctx, shared, func() error {
 				if _, err := shared.Rewind(ctx, kept); err != nil {
 					return err

@@ -13,6 +13,7 @@ import (
 	"github.com/nov30/nov30/harness/journal"
 	"github.com/nov30/nov30/harness/journal/nodeop"
 	"github.com/nov30/nov30/harness/nodeprogram"
+	"github.com/nov30/nov30/harness/probe"
 	"github.com/nov30/nov30/harness/proof"
 	"github.com/nov30/nov30/harness/slo"
 )
@@ -50,6 +51,7 @@ var _ = Describe("a rewound cluster", Ordered, func() {
 	// with does something while the program is on the nodes.
 	with := func(ctx context.Context, do func() error) error { return program.With(ctx, shared, do) }
 	rewound := func(ctx context.Context) error {
+		probes = probe.NewSet(clock, website.URL, website.Nonce) // what was written since is lost, as it must be
 		return with(ctx, func() error {
 			if _, err := shared.Rewind(ctx, kept); err != nil {
 				return err
