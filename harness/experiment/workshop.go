@@ -63,7 +63,7 @@ func (w workshop) create(ctx context.Context, spec cluster.Spec, background bool
 
 // cluster makes a cluster, as the policy has it.
 func (w workshop) cluster(ctx context.Context, o cluster.Options) (*cluster.Kind, error) {
-	if w.NodeProgram == "" || w.Clean == CleanNew {
+	if w.NodeProgram == "" || w.Cache == "" || w.Clean == CleanNew {
 		return w.provider.Create(ctx, o)
 	}
 	program, err := nodeprogram.Load(w.NodeProgram)

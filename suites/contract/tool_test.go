@@ -135,7 +135,7 @@ func archive(path string) error {
 // begin begins a run: one for all doubles, whose arms then run on rewound clusters.
 func begin(ctx context.Context, clean experiment.CleanPolicy) *experiment.Session {
 	GinkgoHelper()
-	s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Image: image, Clock: clock,
+	s, err := experiment.Begin(ctx, experiment.Options{Engine: eng, Home: home, Cache: GinkgoT().TempDir(), Image: image, Clock: clock,
 		Choices: experiment.Choices{Tool: load(toolsfs.Double{Name: "nothing", File: "doubles/nothing.yaml"}), Clean: clean, Clusters: 1},
 		Out:     GinkgoT().TempDir(), Guardian: built.Guardian(), NodeProgram: built.Node, Progress: func(line string) { fmt.Println("  " + line) }})
 	Expect(err).NotTo(HaveOccurred())
