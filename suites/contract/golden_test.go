@@ -39,6 +39,13 @@ var _ = Describe("a golden start", Ordered, Label("soak"), func() {
 			_, err := k.Nodes()[0].Exec(ctx, nil, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--cache-dir", "/run/nov30-kubectl",
 				"--namespace", "kube-system", "rollout", "status", "deployment/coredns", "--timeout", "60s")
 			Expect(err).NotTo(HaveOccurred())
+			for _, n := range k.Nodes() { // kubelet's first lease comes a moment after its node
+				Eventually(func() error {
+					_, err := k.Nodes()[0].Exec(ctx, nil, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--cache-dir", "/run/nov30-kubectl",
+						"--namespace", "kube-node-lease", "get", "lease", n.Name())
+					return err
+				}).WithContext(ctx).WithTimeout(30 * time.Second).Should(Succeed())
+			}
 			return k
 		}
 		described := func(k *cluster.Kind) (all, keys map[string]string) {
